@@ -1,0 +1,93 @@
+# puter.h is one file and needs no building: this makes its examples and its
+# tests, all of it below $(BUILD). What a target lacks it installs or names
+# (tests/need).
+
+BUILD  = build
+CFLAGS = -O2 -g
+WARN   = -Wall -Wextra -pedantic -Wconversion -Wshadow
+
+# Another Mbed TLS than the system's: the prefix that it is installed under.
+MBEDTLS = $(shell ls -d /opt/homebrew/opt/mbedtls@3 \
+                        /usr/local/opt/mbedtls@3 2>/dev/null)
+TLS     = $(if $(MBEDTLS),-isystem $(MBEDTLS)/include)
+LIBDIR  = $(if $(MBEDTLS),-L$(MBEDTLS)/lib -Xlinker -rpath \
+                          -Xlinker $(MBEDTLS)/lib)
+LIBS    = $(LIBDIR) -lmbedtls -lmbedx509 -lmbedcrypto
+
+compile = $(CC) -std=c99 -pthread -I. $(WARN) $(TLS)
+need    = CC="$(CC) $(TLS) $(LIBDIR)" tests/need
+
+# The tests, and what they run, are built to catch what goes wrong.
+SANITIZE = $(if $(shell $(need) -n sanitizers 2>&1),,-fsanitize=address \
+               -fsanitize=undefined -fno-sanitize-recover=all)
+CHECKED  = -O1 -g -Werror $(SANITIZE)
+
+EXAMPLES = $(patsubst examples/%.c,%,$(wildcard examples/*.c))
+TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c))
+HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck)
+CHECKS   = tests/compile tests/readme
+HEADERS  = puter.h $(wildcard tests/*.h)
+
+export BUILD CC CXX TLS LIBS
+export STANDIN = $(BUILD)/standin
+
+all: $(addprefix $(BUILD)/,$(EXAMPLES))
+
+demo: $(BUILD)/chat $(BUILD)/standin
+	@tests/demo
+
+test: $(TESTS) $(HELPERS)
+	@$(need) -n sanitizers g++ clang || true
+	@STANDIN=$(BUILD)/checked/standin CHAT=$(BUILD)/checked/chat \
+	    tests/run $(TESTS) $(CHECKS)
+
+# The same over Mbed TLS 3.6, from Debian's sources.
+test-mbedtls3:
+	@tests/mbedtls3 $(BUILD)/mbedtls-3.6
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/m3 \
+	    MBEDTLS=$(abspath $(BUILD)/mbedtls-3.6)
+
+# Which of puter.h's lines and branches the tests reach.
+coverage:
+	@$(need) gcovr
+	@rm -f $(BUILD)/coverage/*.gcda $(BUILD)/coverage/checked/*.gcda
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/coverage CC=gcc \
+	    CHECKED='-O0 -g --coverage' CHECKS=
+	@tests/coverage $(BUILD)/coverage
+
+size: $(BUILD)/heap $(BUILD)/standin
+	@tests/size
+
+fmt:
+	clang-format -i puter.h examples/*.c tests/*.[ch]
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all demo test test-mbedtls3 coverage size fmt clean
+
+# ---- how things are built ---------------------------------------------------
+
+$(BUILD)/test_%: tests/test_%.c $(HEADERS) | $(BUILD)/.ready
+	$(compile) $(CHECKED) -o $@ $< $(LIBS)
+
+$(BUILD)/checked/%: examples/%.c puter.h | $(BUILD)/.ready
+	$(compile) $(CHECKED) -o $@ $< $(LIBS)
+
+$(BUILD)/checked/%: tests/%.c $(HEADERS) | $(BUILD)/.ready
+	$(compile) $(CHECKED) -o $@ $< $(LIBS)
+
+$(BUILD)/%: examples/%.c puter.h | $(BUILD)/.ready
+	$(compile) $(CFLAGS) -o $@ $< $(LIBS)
+
+$(BUILD)/%: tests/%.c $(HEADERS) | $(BUILD)/.ready
+	$(compile) $(CFLAGS) -o $@ $< $(LIBS)
+
+# Line editing, where libedit is installed.
+$(BUILD)/chat $(BUILD)/checked/chat: LIBS += \
+    $(if $(shell $(need) -n libedit 2>&1),,-DHAVE_LIBEDIT -ledit)
+
+$(BUILD)/.ready:
+	@$(need) mbedtls
+	@mkdir -p $(BUILD)/checked
+	@touch $@

@@ -1,0 +1,6069 @@
+/* puter.h 0.1.0 - ask the AI models behind a Puter service, from C.
+ * SPDX-License-Identifier: MIT (the text is at the end of this file)
+ *
+ * One header over Mbed TLS 2.28, 3.x or 4.x and POSIX sockets. In one source
+ * file of a program, before anything else:
+ *
+ *     #define PUTER_IMPLEMENTATION
+ *     #include "puter.h"
+ *
+ * and everywhere else only the #include.
+ *
+ * The first program (examples/hello.c):
+ *
+ *     #define PUTER_IMPLEMENTATION
+ *     #include "puter.h"
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         puter_client *client = puter_open(NULL);  // token: $PUTER_AUTH_TOKEN
+ *         puter_reply reply;
+ *         puter_result result =
+ *             puter_ask(client, "gpt-4", "Halo, siapa kamu?", &reply);
+ *         puts(result == PUTER_OK ? reply.text
+ *                                 : puter_last_error(client)->message);
+ *         puter_reply_free(&reply);
+ *         puter_close(client);
+ *         return result != PUTER_OK;
+ *     }
+ *
+ *     cc hello.c -lmbedtls -lmbedx509 -lmbedcrypto
+ *
+ * The same answer as it is written:
+ *
+ *     puter_request request = {0};
+ *     puter_event event;
+ *     request.model = "gpt-4";
+ *     request.prompt = "Halo, siapa kamu?";
+ *     if (puter_stream_begin(client, &request) == PUTER_OK)
+ *         while (puter_stream_next(client, &event) == 1)
+ *             if (event.type == PUTER_EVENT_TEXT)
+ *                 fwrite(event.text, 1, event.length, stdout);
+ *     result = puter_stream_end(client, NULL);
+ */
+#if defined(PUTER_IMPLEMENTATION) && defined(__STRICT_ANSI__) &&              \
+    !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
+#define _POSIX_C_SOURCE 200809L /* -std=c99 hides sockets without it */
+#endif
+
+#ifndef PUTER_H
+#define PUTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PUTER_VERSION_MAJOR 0
+#define PUTER_VERSION_MINOR 1
+#define PUTER_VERSION_PATCH 0
+
+#if defined(PUTER_STATIC) && defined(__GNUC__)
+#define PUTER_API __attribute__((__unused__)) static
+#elif defined(PUTER_STATIC)
+#define PUTER_API static
+#else
+#define PUTER_API extern
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- results ------------------------------------------------------------ */
+
+/* What every function that can fail returns: 0 good, negative bad. */
+typedef enum puter_result {
+    PUTER_OK = 0,
+    PUTER_WAIT = 2,           /* non-blocking clients: wait, then call again */
+    PUTER_ERR_ARGUMENT = -1,  /* the caller's mistake; nothing was sent */
+    PUTER_ERR_NOMEM = -2,
+    PUTER_ERR_RESOLVE = -3,   /* the host's name has no address */
+    PUTER_ERR_CONNECT = -4,   /* no address of the host answered */
+    PUTER_ERR_TLS = -5,       /* the handshake or a record failed */
+    PUTER_ERR_CERT = -6,      /* the server's certificate was refused */
+    PUTER_ERR_TIMEOUT = -7,
+    PUTER_ERR_CLOSED = -8,    /* the connection was lost or cut short */
+    PUTER_ERR_PROTOCOL = -9,  /* the peer does not speak as it should */
+    PUTER_ERR_LIMIT = -10,    /* larger than an option or a cap allows */
+    PUTER_ERR_CANCELLED = -11,
+    PUTER_ERR_AUTH = -12,     /* sign in again */
+    PUTER_ERR_FUNDS = -13,    /* credit or plan */
+    PUTER_ERR_RATE = -14,     /* too many requests */
+    PUTER_ERR_REFUSED = -15,  /* permission or policy */
+    PUTER_ERR_NOT_FOUND = -16,
+    PUTER_ERR_REQUEST = -17,  /* the service found the request bad */
+    PUTER_ERR_SERVICE = -18   /* the service or the model's vendor failed */
+} puter_result;
+
+/* The result's name ("PUTER_ERR_AUTH"); "PUTER_?" for no result of ours. */
+PUTER_API const char *puter_result_name(puter_result result);
+
+/* The detail of a failure. `message` is one line: the stage, then the
+ * service's words or what was seen, then what to do. It never holds the
+ * token, control bytes or half a character. */
+typedef struct puter_error {
+    char message[512];
+    char code[48];      /* the service's own code, or "" */
+    int http_status;    /* 0: no reply was seen */
+    int retry_after_ms; /* what the service asked for; 0: nothing */
+    puter_result result;
+} puter_error;
+
+/* ---- client ------------------------------------------------------------- */
+
+/* One connection, one exchange at a time. Clients are independent; each is
+ * for one thread at a time. Opaque. */
+typedef struct puter_client puter_client;
+
+/* What a transport's functions return beside counts, and wait for. */
+enum {
+    PUTER_READABLE = 1,      /* bits of `events` */
+    PUTER_WRITABLE = 2,
+    PUTER_WANT_READ = -101,  /* nothing yet: wait until readable */
+    PUTER_WANT_WRITE = -102
+};
+
+/* A byte stream below TLS, to replace the sockets: for tests, serial lines,
+ * or another network stack. No function may block but `wait`. */
+typedef struct puter_transport {
+    void *ctx;  /* handed to every function */
+    /* Connects. 0 done; PUTER_WANT_* to be called again; or a puter_result. */
+    int (*open)(void *ctx, const char *host, int port);
+    /* Bytes moved (> 0), 0 at a clean end, PUTER_WANT_* or a puter_result. */
+    int (*read)(void *ctx, void *buffer, size_t size);
+    int (*write)(void *ctx, const void *data, size_t size);
+    /* Waits for any of `events`, at most timeout_ms (-1: no limit). > 0 ready,
+     * 0 time is up, < 0 a puter_result. NULL: always ready. */
+    int (*wait)(void *ctx, int events, int timeout_ms);
+    /* Ends the connection; `open` may follow. Called once for each `open`. */
+    void (*close)(void *ctx);
+    bool secure;  /* it brings its own TLS: do none on top */
+} puter_transport;
+
+typedef enum puter_route {
+    PUTER_ROUTE_AUTO = 0, /* begin with the likelier, learn from the answer */
+    PUTER_ROUTE_UNIFIED,  /* always the driver "ai-chat" (services of 2026) */
+    PUTER_ROUTE_DRIVER    /* always the model's own driver (of 2025) */
+} puter_route;
+
+/* All zero means all defaults. Strings are copied by puter_open. Timeouts in
+ * milliseconds: 0 the default, -1 none. */
+typedef struct puter_options {
+    const char *token;         /* (default: $PUTER_AUTH_TOKEN) */
+    const char *api_origin;    /* scheme://host[:port][/base] (default:
+                                  $PUTER_API_ORIGIN, https://api.puter.com) */
+    const char *origin_header; /* (default: the site that api_origin serves,
+                                  "https://puter.com"; 2025 demands one) */
+    const char *user_agent;    /* (default: "puter.h/0.1.0") */
+    puter_route route;         /* (default: PUTER_ROUTE_AUTO) */
+    const char *ca_file;       /* PEM file of roots (default: $SSL_CERT_FILE,
+                                  $SSL_CERT_DIR, then the system's store) */
+    const void *ca_data;       /* roots in memory, PEM or DER; wins over
+                                  ca_file; borrowed until puter_close */
+    size_t ca_size;
+    bool insecure_skip_verify; /* accept any certificate: anyone on the way
+                                  can then read the token */
+    bool allow_plain_http;     /* send the token over http:// to a host that
+                                  is not this machine */
+    const char *proxy;         /* http://[user:password@]host:port; "" for
+                                  none (default: $HTTPS_PROXY, $ALL_PROXY,
+                                  but for the hosts of $NO_PROXY) */
+    bool no_environment;       /* read no environment variable */
+    bool nonblocking;          /* begin and next return PUTER_WAIT */
+    int connect_timeout_ms;    /* resolving to handshake (default: 15000) */
+    int idle_timeout_ms;       /* silence while an exchange runs; restarts at
+                                  every byte moved (default: 300000) */
+    int total_timeout_ms;      /* the whole exchange (default: none) */
+    int64_t max_reply_bytes;   /* of one body (default: 64 MiB; -1: none but
+                                  the reader's own 512 MiB) */
+    int max_retries;           /* after "too many requests" (default: 8;
+                                  -1: none) */
+    bool (*cancelled)(void *user); /* asked at least every 100 ms; true stops
+                                  the exchange with PUTER_ERR_CANCELLED */
+    const puter_transport *transport; /* borrowed until puter_close */
+    void *user;                /* for `cancelled` */
+} puter_options;
+
+/* Makes a client; options may be NULL. Bad options do not fail here: the
+ * first call on the client reports them. NULL when out of memory, which every
+ * function accepts and reports. Free with puter_close. */
+PUTER_API puter_client *puter_open(const puter_options *options);
+
+/* Ends any exchange, closes the connection, wipes the token. NULL is fine. */
+PUTER_API void puter_close(puter_client *client);
+
+/* The last failure of a call on the client, until the next call on it; never
+ * NULL. result is PUTER_OK where nothing failed. */
+PUTER_API const puter_error *puter_last_error(const puter_client *client);
+
+/* For event loops, on a non-blocking client after PUTER_WAIT: the descriptor
+ * (-1: none, call again now), the events to wait for (PUTER_READABLE,
+ * PUTER_WRITABLE), and for how many milliseconds at most (-1: no limit). */
+PUTER_API int puter_client_fd(const puter_client *client);
+PUTER_API int puter_client_events(const puter_client *client);
+PUTER_API int puter_client_deadline(const puter_client *client);
+
+/* ---- chat: what is sent --------------------------------------------------*/
+
+/* A call of a tool that the model asks for. */
+typedef struct puter_tool_call {
+    const char *id;
+    const char *name;
+    const char *arguments; /* JSON text, as a rule an object */
+} puter_tool_call;
+
+typedef enum puter_part_type {
+    PUTER_PART_TEXT = 0,  /* text */
+    PUTER_PART_IMAGE,     /* text: an https or data URL; or data + size */
+    PUTER_PART_VIDEO,     /* text: a URL */
+    PUTER_PART_FILE,      /* text: a path in the user's Puter storage */
+    PUTER_PART_JSON       /* text: any content part, as JSON */
+} puter_part_type;
+
+/* A piece of a message that is more than text. */
+typedef struct puter_part {
+    const char *text;
+    const void *data;      /* an image's bytes, instead of text */
+    size_t size;
+    const char *mime_type; /* of data (default: told from its first bytes) */
+    puter_part_type type;
+} puter_part;
+
+/* A turn. It needs content, parts or tool calls: the service refuses a
+ * message without any, and so does this library before sending. */
+typedef struct puter_message {
+    const char *role;         /* system, user (default), assistant, tool */
+    const char *content;      /* text; sent before the parts */
+    const puter_part *parts;
+    size_t part_count;
+    const puter_tool_call *tool_calls; /* of an assistant's turn */
+    size_t tool_call_count;
+    const char *tool_call_id; /* of a tool's turn: which call it answers */
+    bool cache;               /* let the vendor cache the prompt to here */
+} puter_message;
+
+/* The emitter: JSON text that grows. {0} is an empty one. It writes commas
+ * and colons by itself; what was begun must be ended. After a failure the
+ * writer does nothing more and keeps `result`. */
+typedef struct puter_writer {
+    char *text;         /* NUL-ended; NULL while nothing was written */
+    size_t length;
+    size_t capacity;
+    puter_result result; /* PUTER_OK, PUTER_ERR_NOMEM or PUTER_ERR_LIMIT */
+    bool comma;          /* the next value needs one before it */
+} puter_writer;
+
+PUTER_API void puter_write_begin_object(puter_writer *writer);
+PUTER_API void puter_write_end_object(puter_writer *writer);
+PUTER_API void puter_write_begin_array(puter_writer *writer);
+PUTER_API void puter_write_end_array(puter_writer *writer);
+PUTER_API void puter_write_key(puter_writer *writer, const char *key);
+/* Text as a JSON string; invalid UTF-8 becomes U+FFFD. NULL is null. */
+PUTER_API void puter_write_string(puter_writer *writer, const char *text);
+PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
+                                 size_t length);
+/* The shortest decimal that reads back as the same double, whatever the
+ * locale; NaN and infinities, which JSON lacks, are null. */
+PUTER_API void puter_write_number(puter_writer *writer, double number);
+PUTER_API void puter_write_integer(puter_writer *writer, int64_t number);
+PUTER_API void puter_write_bool(puter_writer *writer, bool value);
+PUTER_API void puter_write_null(puter_writer *writer);
+/* Bytes as they are: a value that is JSON already, or a tool's plain text. */
+PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
+                               size_t length);
+/* Frees the text and makes the writer an empty one. */
+PUTER_API void puter_writer_free(puter_writer *writer);
+
+/* A tool that the model may call. With `call`, the library runs it; without,
+ * the calls come back in the reply. */
+typedef struct puter_tool {
+    const char *name;
+    const char *description;
+    const char *parameters; /* a JSON Schema, as text (default: none) */
+    /* Runs the tool and writes its result, JSON or plain text (raw). Non-zero
+     * tells the model that the tool failed, with what was written. It must
+     * not call anything on the client. */
+    int (*call)(void *user, const puter_tool_call *call, puter_writer *result);
+    void *user;
+    const char *json; /* instead of all that: a whole definition, such as
+                         {"type":"web_search"}, passed through as it is */
+} puter_tool;
+
+/* A question. All zero but `prompt` or `messages` means the defaults: nothing
+ * is sent that is not set. What it points to must stay until the exchange has
+ * ended. */
+typedef struct puter_request {
+    const char *prompt;        /* one user turn, after the messages */
+    const char *system;        /* one system turn, before them */
+    const puter_message *messages;
+    size_t message_count;
+    const char *model;         /* (default: the service's) */
+    const char *provider;      /* the vendor to use (default: the model's) */
+    const char *driver;        /* the driver to name (default: the model's);
+                                  where only ai-chat is known, the provider */
+    bool has_temperature;      /* send `temperature`, zero included */
+    double temperature;
+    int64_t max_tokens;        /* of the answer (default: not sent) */
+    const char *reasoning_effort; /* "low", "medium", "high" */
+    const char *verbosity;     /* the same */
+    const puter_tool *tools;
+    size_t tool_count;
+    int max_tool_rounds;       /* (default: 8; -1: run no tool) */
+    bool discard;              /* a stream's text and lines are not also kept
+                                  for puter_stream_end */
+    bool test_mode;            /* 2025: a canned answer that costs nothing */
+    const char *extra_args;    /* a JSON object, merged into `args`; where it
+                                  names what is set above, it wins */
+} puter_request;
+
+/* ---- chat: what comes back ---------------------------------------------- */
+
+/* Tokens and cost, as far as the service told them. */
+typedef struct puter_usage {
+    int64_t prompt_tokens;
+    int64_t completion_tokens;
+    int64_t cached_tokens;
+    double usd_cents;
+    bool has_prompt_tokens;
+    bool has_completion_tokens;
+    bool has_cached_tokens;
+    bool has_usd_cents;
+} puter_usage;
+
+/* A picture in an answer. */
+typedef struct puter_image {
+    const char *url; /* https:, or data: with the picture itself in base64 */
+    size_t length;
+} puter_image;
+
+/* An answer. Freed with puter_reply_free, also after a failure, and it may be
+ * freed again. Strings are NUL-ended and, after PUTER_OK, never NULL. */
+typedef struct puter_reply {
+    const char *text;
+    size_t length;
+    const char *reasoning;
+    size_t reasoning_length;
+    const char *role;
+    const char *model;         /* as the service names it, or "" */
+    const char *service;       /* who answered, or "" */
+    const char *finish_reason; /* "" in a stream, which has none */
+    const puter_tool_call *tool_calls; /* left for the caller to run */
+    size_t tool_call_count;
+    const puter_image *images;
+    size_t image_count;
+    const char *compaction;    /* an artifact for the next request (JSON) */
+    puter_usage usage;
+    bool usage_limited;        /* out of credit: the text is a notice */
+    bool blocked;              /* policy: the text is not an answer. Neither
+                                  flag is known of a stream */
+    bool complete;             /* the whole reply arrived */
+    const char *json;          /* as received; of a stream, its lines */
+    size_t json_length;
+    const void *body;          /* a result that is not JSON (puter_call) */
+    size_t size;
+    const char *content_type;
+    void *memory;              /* the library's */
+} puter_reply;
+
+typedef enum puter_event_type {
+    PUTER_EVENT_TEXT = 1,   /* text + length: more of the answer */
+    PUTER_EVENT_REASONING,  /* text + length: more of the model's thinking */
+    PUTER_EVENT_TOOL_CALL,  /* tool_call */
+    PUTER_EVENT_IMAGE,      /* text + length: its URL */
+    PUTER_EVENT_USAGE,      /* usage */
+    PUTER_EVENT_COMPACTION, /* text + length: the artifact, JSON */
+    PUTER_EVENT_OTHER       /* json: a line of a type unknown here */
+} puter_event_type;
+
+/* One step of an answer; valid until the next call on the client. */
+typedef struct puter_event {
+    const char *text;
+    size_t length;
+    const puter_tool_call *tool_call;
+    const puter_usage *usage;
+    const char *json;       /* the line as received; of a reply that was not
+                               streamed, all of it */
+    size_t json_length;
+    puter_event_type type;
+} puter_event;
+
+/* Asks one question and waits for the whole answer. reply may be NULL. */
+PUTER_API puter_result puter_ask(puter_client *client, const char *model,
+                                 const char *prompt, puter_reply *reply);
+
+/* The same with everything a request can say. Tools that have a `call` are
+ * run, up to max_tool_rounds; then the calls come back in the reply. */
+PUTER_API puter_result puter_chat(puter_client *client,
+                                  const puter_request *request,
+                                  puter_reply *reply);
+
+/* Asks for an answer as a stream and starts sending; returns before waiting.
+ * PUTER_ERR_ARGUMENT inside another exchange. After a failure there is
+ * nothing to end (though ending does no harm). */
+PUTER_API puter_result puter_stream_begin(puter_client *client,
+                                          const puter_request *request);
+
+/* Waits for the next event: 1 it is there, 0 the answer has ended,
+ * 2 (PUTER_WAIT) nothing yet, non-blocking clients only; < 0 a puter_result,
+ * repeated by every further call. */
+PUTER_API int puter_stream_next(puter_client *client, puter_event *event);
+
+/* Ends the exchange and gives what came (reply may be NULL). Before the last
+ * event it closes the connection, without waiting, and gives PUTER_OK with
+ * `complete` false; after a failure it gives that failure. */
+PUTER_API puter_result puter_stream_end(puter_client *client,
+                                        puter_reply *reply);
+
+/* Frees what a reply holds and zeroes it; NULL and {0} are fine. */
+PUTER_API void puter_reply_free(puter_reply *reply);
+
+/* ---- the rest of the endpoint ------------------------------------------- */
+
+/* A call of any interface of the service. */
+typedef struct puter_call_request {
+    const char *interface; /* such as "puter-kvstore" */
+    const char *driver;    /* (default: the interface's own) */
+    const char *method;    /* such as "get" */
+    const char *args;      /* a JSON object (default: {}) */
+    bool test_mode;
+    /* Takes a result that is not JSON piece by piece, instead of
+     * reply.body; non-zero stops with PUTER_ERR_CANCELLED. */
+    int (*sink)(void *user, const void *data, size_t size);
+    void *user;
+} puter_call_request;
+
+/* Calls an interface and waits. A JSON result is in reply.json (the whole
+ * reply; its member "result"), any other in reply.body, size, content_type
+ * or the sink. */
+PUTER_API puter_result puter_call(puter_client *client,
+                                  const puter_call_request *call,
+                                  puter_reply *reply);
+
+/* The models on offer with their prices, as JSON in reply.json: {"models":
+ * [{id, provider, context, costs, ...}]}; of one provider unless NULL. Needs
+ * no token. */
+PUTER_API puter_result puter_models(puter_client *client, const char *provider,
+                                    puter_reply *reply);
+
+/* The driver that serves a model on services of 2025: "claude" for
+ * "claude-3-5-sonnet". Never NULL; for NULL and unknown names the default
+ * driver, "openai-completion". */
+PUTER_API const char *puter_driver_for_model(const char *model);
+
+/* ---- JSON --------------------------------------------------------------- */
+
+typedef enum puter_type {
+    PUTER_MISSING = 0,
+    PUTER_NULL,
+    PUTER_BOOL,
+    PUTER_NUMBER,
+    PUTER_STRING,
+    PUTER_ARRAY,
+    PUTER_OBJECT
+} puter_type;
+
+/* A document, read. Opaque; one thread at a time. */
+typedef struct puter_json puter_json;
+
+/* A value in a document, valid as long as it. {0} is a missing one. */
+typedef struct puter_value {
+    puter_json *json;
+    size_t node;
+} puter_value;
+
+/* Reads a document of RFC 8259: UTF-8, at most 1000 levels deep and 512 MiB
+ * long; a byte order mark before it is skipped. The text is copied and not
+ * kept. NULL on failure, with the offset in error->message (error may be
+ * NULL). Free with puter_json_free. Costs the text's size and 16 bytes for
+ * each value and key. */
+PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
+                                       puter_error *error);
+PUTER_API void puter_json_free(puter_json *json);
+
+PUTER_API puter_value puter_json_root(const puter_json *json);
+
+/* The value at a path such as "message.content[0].text". */
+PUTER_API puter_value puter_json_get(puter_value value, const char *path);
+
+/* The member of an object by its exact key; of duplicates, the last. */
+PUTER_API puter_value puter_json_member(puter_value value, const char *key,
+                                        size_t key_length);
+
+/* Getters take any value, missing ones included. For a value of another type
+ * string gives "", number and integer 0, bool false, count 0. */
+PUTER_API puter_type puter_json_type(puter_value value);
+/* NUL-ended; length (may be NULL) counts NULs inside. A lone surrogate is
+ * U+FFFD. Lives as long as the document. */
+PUTER_API const char *puter_json_string(puter_value value, size_t *length);
+/* The nearest double; beyond the largest, the largest. */
+PUTER_API double puter_json_number(puter_value value);
+/* Exact where it fits, else the nearest that does; a fraction is cut off. */
+PUTER_API int64_t puter_json_integer(puter_value value);
+PUTER_API bool puter_json_bool(puter_value value);
+/* The number of elements or members. */
+PUTER_API size_t puter_json_count(puter_value value);
+/* The element, or the member's value or key, at an index. Walking an array
+ * in order costs the same for each. */
+PUTER_API puter_value puter_json_at(puter_value value, size_t index);
+PUTER_API puter_value puter_json_key(puter_value value, size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PUTER_H */
+
+/* ========================================================================= */
+#if defined(PUTER_IMPLEMENTATION) && !defined(PUTER_IMPLEMENTATION_DONE)
+#define PUTER_IMPLEMENTATION_DONE
+
+/* >> prelude: system headers, hooks ---------------------------------------*/
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <float.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifndef PUTER_NO_STDIO
+#include <dirent.h>
+#include <sys/stat.h>
+#endif
+#ifndef PUTER_NO_SOCKETS
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#endif
+#ifndef PUTER_NO_TLS
+#include <mbedtls/version.h> /* the one header that all versions have */
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/entropy.h>
+#endif
+#include <mbedtls/asn1.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/x509_crt.h>
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 || defined(MBEDTLS_USE_PSA_CRYPTO)
+#include <psa/crypto.h>
+#endif
+#endif
+
+#if !defined(CLOCK_MONOTONIC) ||                                              \
+    (!defined(PUTER_NO_SOCKETS) && !defined(AI_NUMERICHOST))
+#error "puter.h: include it first, or define _POSIX_C_SOURCE as 200809L"
+#else
+
+#if defined(PUTER_MALLOC) && defined(PUTER_REALLOC) && defined(PUTER_FREE)
+#elif !defined(PUTER_MALLOC) && !defined(PUTER_REALLOC) && !defined(PUTER_FREE)
+#define PUTER_MALLOC(size) malloc(size)
+#define PUTER_REALLOC(memory, size) realloc(memory, size)
+#define PUTER_FREE(memory) free(memory)
+#else
+#error "puter.h: define all of PUTER_MALLOC, PUTER_REALLOC, PUTER_FREE, or none"
+#endif
+
+#ifndef PUTER_ASSERT
+#define PUTER_ASSERT(truth) ((void)0)
+#endif
+
+#if defined(__GNUC__)
+#define PUTER__PRINTF(format, first)                                          \
+    __attribute__((__format__(__printf__, format, first)))
+#else
+#define PUTER__PRINTF(format, first)
+#endif
+
+#define PUTER__STRING(token) #token
+#define PUTER__NUMBER(macro) PUTER__STRING(macro)
+#define PUTER__VERSION                                                        \
+    PUTER__NUMBER(PUTER_VERSION_MAJOR)                                        \
+    "." PUTER__NUMBER(PUTER_VERSION_MINOR) "." PUTER__NUMBER(                 \
+        PUTER_VERSION_PATCH)
+
+#define PUTER__COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* A local struct with all its members zero, as C and C++ both take it. */
+#ifdef __cplusplus
+#define PUTER__ZERO {}
+#else
+#define PUTER__ZERO {0}
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+PUTER_API const char *puter_result_name(puter_result result)
+{
+    switch (result) {
+#define PUTER__NAME(name)                                                     \
+    case name:                                                                \
+        return #name
+        PUTER__NAME(PUTER_OK);
+        PUTER__NAME(PUTER_WAIT);
+        PUTER__NAME(PUTER_ERR_ARGUMENT);
+        PUTER__NAME(PUTER_ERR_NOMEM);
+        PUTER__NAME(PUTER_ERR_RESOLVE);
+        PUTER__NAME(PUTER_ERR_CONNECT);
+        PUTER__NAME(PUTER_ERR_TLS);
+        PUTER__NAME(PUTER_ERR_CERT);
+        PUTER__NAME(PUTER_ERR_TIMEOUT);
+        PUTER__NAME(PUTER_ERR_CLOSED);
+        PUTER__NAME(PUTER_ERR_PROTOCOL);
+        PUTER__NAME(PUTER_ERR_LIMIT);
+        PUTER__NAME(PUTER_ERR_CANCELLED);
+        PUTER__NAME(PUTER_ERR_AUTH);
+        PUTER__NAME(PUTER_ERR_FUNDS);
+        PUTER__NAME(PUTER_ERR_RATE);
+        PUTER__NAME(PUTER_ERR_REFUSED);
+        PUTER__NAME(PUTER_ERR_NOT_FOUND);
+        PUTER__NAME(PUTER_ERR_REQUEST);
+        PUTER__NAME(PUTER_ERR_SERVICE);
+#undef PUTER__NAME
+    }
+    return "PUTER_?";
+}
+
+/* >> buffer: one growing buffer for everything; characters ----------------*/
+
+/* Room for `extra` more bytes and the NUL. puter_writer is the buffer: what
+ * fails, fails once and for all, so that callers ask only at the end. */
+static bool puter__reserve(puter_writer *writer, size_t extra)
+{
+    size_t capacity = writer->capacity;
+    char *text;
+    if (writer->result != PUTER_OK)
+        return false;
+    if (extra >= SIZE_MAX / 4 || writer->length >= SIZE_MAX / 4) {
+        writer->result = PUTER_ERR_LIMIT;
+        return false;
+    }
+    if (writer->length + extra < capacity)
+        return true;
+    capacity += capacity / 2;
+    if (capacity <= writer->length + extra)
+        capacity = writer->length + extra + 32;
+    text = (char *)PUTER_REALLOC(writer->text, capacity);
+    if (text == NULL) {
+        writer->result = PUTER_ERR_NOMEM;
+        return false;
+    }
+    writer->text = text;
+    writer->capacity = capacity;
+    return true;
+}
+
+static void puter__append(puter_writer *writer, const void *data, size_t size)
+{
+    if (!puter__reserve(writer, size))
+        return;
+    if (size > 0)
+        memcpy(writer->text + writer->length, data, size);
+    writer->length += size;
+    writer->text[writer->length] = '\0';
+}
+
+static void puter__append_string(puter_writer *writer, const char *string)
+{
+    puter__append(writer, string, strlen(string));
+}
+
+/* Empties it for the next use; the memory stays. */
+static void puter__rewind(puter_writer *writer)
+{
+    writer->length = 0;
+    writer->result = PUTER_OK;
+    writer->comma = false;
+    if (writer->text != NULL)
+        writer->text[0] = '\0';
+}
+
+/* A wipe that the compiler must keep: the pointer to memset is volatile. */
+static void puter__wipe(void *memory, size_t size)
+{
+    static void *(*const volatile set)(void *, int, size_t) = memset;
+    if (memory != NULL && size > 0)
+        set(memory, 0, size);
+}
+
+PUTER_API void puter_writer_free(puter_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    PUTER_FREE(writer->text);
+    memset(writer, 0, sizeof *writer);
+}
+
+static char puter__lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool puter__is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool puter__same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* Equality as in host names, header fields and coding names: ASCII letters
+ * in any case, no locale. */
+static bool puter__same_nocase(const char *a, size_t a_length, const char *b)
+{
+    size_t i;
+    if (strlen(b) != a_length)
+        return false;
+    for (i = 0; i < a_length; i++)
+        if (puter__lower(a[i]) != puter__lower(b[i]))
+            return false;
+    return true;
+}
+
+static bool puter__starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The length of the well-formed UTF-8 sequence at `text` (RFC 3629 section 4:
+ * no overlong form, no surrogate, nothing above U+10FFFF). Where there is
+ * none, less than 0: so many bytes are one mistake, to become one U+FFFD. */
+static int puter__utf8_length(const char *text, size_t available)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    unsigned char low = 0x80, high = 0xBF; /* bounds of the second byte */
+    int length, i;
+    if (available == 0)
+        return 0;
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] < 0xC2 || s[0] > 0xF4)
+        return -1;
+    length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (s[0] == 0xE0)
+        low = 0xA0;
+    else if (s[0] == 0xED)
+        high = 0x9F;
+    else if (s[0] == 0xF0)
+        low = 0x90;
+    else if (s[0] == 0xF4)
+        high = 0x8F;
+    for (i = 1; i < length; i++) {
+        if ((size_t)i == available || s[i] < low || s[i] > high)
+            return -i;
+        low = 0x80;
+        high = 0xBF;
+    }
+    return length;
+}
+
+/* Writes a code point as UTF-8 into at least four bytes; gives how many. */
+static size_t puter__utf8_encode(uint32_t code, char *out)
+{
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        out[0] = (char)(0xC0 | code >> 6);
+        out[1] = (char)(0x80 | (code & 0x3F));
+        return 2;
+    }
+    if (code < 0x10000) {
+        out[0] = (char)(0xE0 | code >> 12);
+        out[1] = (char)(0x80 | (code >> 6 & 0x3F));
+        out[2] = (char)(0x80 | (code & 0x3F));
+        return 3;
+    }
+    out[0] = (char)(0xF0 | code >> 18);
+    out[1] = (char)(0x80 | (code >> 12 & 0x3F));
+    out[2] = (char)(0x80 | (code >> 6 & 0x3F));
+    out[3] = (char)(0x80 | (code & 0x3F));
+    return 4;
+}
+
+#define PUTER__REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
+
+/* The first byte of `text` that cannot stand in a JSON string unescaped and
+ * unchecked: a quote, a backslash, a control byte, or one above 0x7F. Takes
+ * eight bytes at a time: in each lane, `v - 1 & ~v & 0x80` is set when v is 0
+ * and no lane below it borrowed, so a hit is looked at again byte by byte. */
+static const char *puter__plain(const char *text, const char *end)
+{
+    const uint64_t ones = ~(uint64_t)0 / 255, tops = ones * 0x80;
+    while (end - text >= 8) {
+        uint64_t lanes, quote, slash;
+        memcpy(&lanes, text, 8);
+        quote = lanes ^ ones * '"';
+        slash = lanes ^ ones * '\\';
+        if (((lanes | (lanes - ones * 0x20) | (quote - ones) |
+              (slash - ones)) & tops) != 0)
+            break;
+        text += 8;
+    }
+    while (text < end && (unsigned char)*text >= 0x20 &&
+           (unsigned char)*text < 0x80 && *text != '"' && *text != '\\')
+        text++;
+    return text;
+}
+
+/* >> numbers: decimal to double and back, exactly and without a locale ----*/
+
+/* A natural number of any size that a double's digits can need: the largest
+ * is 10^1099, 3651 bits, when the longest fraction is read. */
+typedef struct puter__natural {
+    uint32_t word[118]; /* the lowest first */
+    int size;           /* words in use; the highest is not 0 */
+} puter__natural;
+
+static void puter__natural_multiply_add(puter__natural *n, uint32_t factor,
+                                        uint32_t addend)
+{
+    uint64_t carry = addend;
+    int i;
+    for (i = 0; i < n->size; i++) {
+        carry += (uint64_t)n->word[i] * factor;
+        n->word[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    if (carry > 0)
+        n->word[n->size++] = (uint32_t)carry;
+}
+
+static void puter__natural_set(puter__natural *n, uint64_t value)
+{
+    n->word[0] = (uint32_t)value;
+    n->word[1] = (uint32_t)(value >> 32);
+    n->size = n->word[1] != 0 ? 2 : n->word[0] != 0 ? 1 : 0;
+}
+
+static void puter__natural_scale10(puter__natural *n, int exponent)
+{
+    for (; exponent >= 9; exponent -= 9)
+        puter__natural_multiply_add(n, 1000000000, 0);
+    for (; exponent > 0; exponent--)
+        puter__natural_multiply_add(n, 10, 0);
+}
+
+static void puter__natural_shift(puter__natural *n, int bits)
+{
+    int words = bits / 32, i;
+    if (n->size == 0)
+        return;
+    if (words > 0) {
+        memmove(n->word + words, n->word, (size_t)n->size * sizeof *n->word);
+        for (i = 0; i < words; i++)
+            n->word[i] = 0;
+        n->size += words;
+    }
+    if (bits % 32 != 0)
+        puter__natural_multiply_add(n, (uint32_t)1 << bits % 32, 0);
+}
+
+static int puter__natural_bits(const puter__natural *n)
+{
+    uint32_t top = n->size > 0 ? n->word[n->size - 1] : 0;
+    int bits = n->size > 0 ? (n->size - 1) * 32 : 0;
+    for (; top != 0; top >>= 1)
+        bits++;
+    return bits;
+}
+
+static int puter__natural_compare(const puter__natural *a,
+                                  const puter__natural *b)
+{
+    int i;
+    if (a->size != b->size)
+        return a->size < b->size ? -1 : 1;
+    for (i = a->size - 1; i >= 0; i--)
+        if (a->word[i] != b->word[i])
+            return a->word[i] < b->word[i] ? -1 : 1;
+    return 0;
+}
+
+static void puter__natural_add(puter__natural *a, const puter__natural *b)
+{
+    uint64_t carry = 0;
+    int i;
+    for (i = 0; i < b->size || carry != 0; i++) {
+        if (i >= a->size)
+            a->word[a->size++] = 0;
+        carry += (uint64_t)a->word[i] + (i < b->size ? b->word[i] : 0);
+        a->word[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+}
+
+/* a must not be less than b. */
+static void puter__natural_subtract(puter__natural *a, const puter__natural *b)
+{
+    uint64_t borrow = 0;
+    int i;
+    for (i = 0; i < a->size; i++) {
+        uint64_t word = (uint64_t)a->word[i] - borrow -
+                        (i < b->size ? b->word[i] : 0);
+        a->word[i] = (uint32_t)word;
+        borrow = word >> 63;
+    }
+    while (a->size > 0 && a->word[a->size - 1] == 0)
+        a->size--;
+}
+
+/* The digits of a JSON number: 0.DIGITS * 10^point. 768 digits decide every
+ * rounding; of what follows only whether it is zero matters. */
+typedef struct puter__decimal {
+    unsigned char digit[769];
+    int count;
+    int64_t point;
+    bool negative;
+} puter__decimal;
+
+static void puter__decimal_read(puter__decimal *d, const char *text,
+                                size_t length)
+{
+    size_t i = 0;
+    bool fraction = false, beyond = false, negative = false;
+    int64_t exponent = 0;
+    d->count = 0;
+    d->point = 0;
+    d->negative = length > 0 && text[0] == '-';
+    for (i = d->negative; i < length; i++) {
+        if (text[i] == '.') {
+            fraction = true;
+            continue;
+        }
+        if (!puter__is_digit(text[i]))
+            break;
+        if (d->count == 0 && text[i] == '0') {
+            d->point -= fraction;
+            continue;
+        }
+        d->point += !fraction;
+        if (d->count < 768)
+            d->digit[d->count++] = (unsigned char)(text[i] - '0');
+        else
+            beyond |= text[i] != '0';
+    }
+    if (beyond)
+        d->digit[d->count++] = 1;
+    if (i < length)
+        i++; /* the E */
+    if (i < length && (text[i] == '-' || text[i] == '+'))
+        negative = text[i++] == '-';
+    for (; i < length && exponent < INT32_MAX; i++)
+        exponent = exponent * 10 + (text[i] - '0');
+    d->point += negative ? -exponent : exponent;
+}
+
+static double puter__double_from_bits(uint64_t bits, bool negative)
+{
+    double result;
+    bits |= (uint64_t)negative << 63;
+    memcpy(&result, &bits, sizeof result);
+    return result;
+}
+
+/* The nearest double, ties to even, by long division of two naturals: as
+ * many quotient bits as the double has, then the remainder decides. */
+static double puter__decimal_divide(const puter__decimal *d)
+{
+    puter__natural upper, lower;
+    int exponent = (int)d->point - d->count, shift, precision, i;
+    uint64_t mantissa = 0;
+    puter__natural_set(&upper, 0);
+    puter__natural_set(&lower, 1);
+    for (i = 0; i < d->count; i++)
+        puter__natural_multiply_add(&upper, 10, d->digit[i]);
+    puter__natural_scale10(exponent < 0 ? &lower : &upper, abs(exponent));
+    shift = puter__natural_bits(&upper) - puter__natural_bits(&lower);
+    puter__natural_shift(shift > 0 ? &lower : &upper, abs(shift));
+    if (puter__natural_compare(&upper, &lower) < 0) {
+        puter__natural_shift(&upper, 1);
+        shift--;
+    } /* the value is upper / lower * 2^shift, and 1 <= upper / lower < 2 */
+    precision = shift >= -1022 ? 53 : 53 + 1022 + shift;
+    if (precision < 0)
+        return puter__double_from_bits(0, d->negative);
+    for (i = 0; i < precision; i++) {
+        mantissa <<= 1;
+        if (puter__natural_compare(&upper, &lower) >= 0) {
+            puter__natural_subtract(&upper, &lower);
+            mantissa |= 1;
+        }
+        puter__natural_shift(&upper, 1);
+    }
+    i = puter__natural_compare(&upper, &lower);
+    mantissa += i > 0 || (i == 0 && (mantissa & 1));
+    if (precision == 53) /* a carry goes on into the exponent, as it should */
+        mantissa += ((uint64_t)(shift + 1023) << 52) - ((uint64_t)1 << 52);
+    if (mantissa >> 52 >= 2047)
+        return d->negative ? -DBL_MAX : DBL_MAX;
+    return puter__double_from_bits(mantissa, d->negative);
+}
+
+/* A JSON number as the nearest double; past the largest, the largest. */
+static double puter__read_double(const char *text, size_t length)
+{
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,
+                                   1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+                                   1e18, 1e19, 1e20, 1e21, 1e22};
+    puter__decimal d;
+    puter__decimal_read(&d, text, length);
+    if (d.count == 0 || d.point < -330)
+        return puter__double_from_bits(0, d.negative);
+    if (d.point > 310)
+        return d.negative ? -DBL_MAX : DBL_MAX;
+#if FLT_EVAL_METHOD == 0
+    if (d.count <= 15 && d.point - d.count >= -22 && d.point - d.count <= 22) {
+        /* Both operands are exact, so one operation rounds right. */
+        int exponent = (int)d.point - d.count, i;
+        double result = 0;
+        for (i = 0; i < d.count; i++)
+            result = result * 10 + d.digit[i];
+        result = exponent < 0 ? result / power[-exponent]
+                              : result * power[exponent];
+        return d.negative ? -result : result;
+    }
+#else
+    (void)power;
+#endif
+    return puter__decimal_divide(&d);
+}
+
+/* The shortest digits that read back as `mantissa * 2^exponent`, the closest
+ * of these (Steele and White 1990, with the fixed-up estimate of Burger and
+ * Dybvig 1996): value = r / s, and m_low, m_high are half the distances to
+ * the neighbours in units of s. Gives the digits' count; 0.DIGITS * 10^k. */
+static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
+                                  int *k)
+{
+    puter__natural r, s, m_low, m_high, sum;
+    bool even = (mantissa & 1) == 0, low, high;
+    int uneven = mantissa == (uint64_t)1 << 52 && exponent > -1074;
+    int count = 0, bits = 0;
+    while (mantissa >> bits != 0)
+        bits++;
+    puter__natural_set(&r, mantissa);
+    puter__natural_set(&s, 1);
+    puter__natural_set(&m_low, 1);
+    puter__natural_set(&m_high, 1);
+    puter__natural_shift(&r, 1 + uneven + (exponent > 0 ? exponent : 0));
+    puter__natural_shift(&s, 1 + uneven + (exponent < 0 ? -exponent : 0));
+    puter__natural_shift(&m_low, exponent > 0 ? exponent : 0);
+    puter__natural_shift(&m_high, uneven + (exponent > 0 ? exponent : 0));
+    /* floor(log10(value)) or one less: 1233 / 4096 is a bit under log10(2) */
+    *k = (exponent + bits - 1) * 1233;
+    *k = *k >= 0 ? *k / 4096 : -((-*k + 4095) / 4096) - 1;
+    if (*k >= 0) {
+        puter__natural_scale10(&s, *k);
+    } else {
+        puter__natural_scale10(&r, -*k);
+        puter__natural_scale10(&m_low, -*k);
+        puter__natural_scale10(&m_high, -*k);
+    }
+    for (;;) { /* until r / s < 1, the top of the interval included */
+        int order;
+        sum = r;
+        puter__natural_add(&sum, &m_high);
+        order = puter__natural_compare(&sum, &s);
+        if (order < 0 || (order == 0 && !even))
+            break;
+        puter__natural_multiply_add(&s, 10, 0);
+        ++*k;
+    }
+    do {
+        int value = 0, order;
+        puter__natural_multiply_add(&r, 10, 0);
+        puter__natural_multiply_add(&m_low, 10, 0);
+        puter__natural_multiply_add(&m_high, 10, 0);
+        while (puter__natural_compare(&r, &s) >= 0) {
+            puter__natural_subtract(&r, &s);
+            value++;
+        }
+        order = puter__natural_compare(&r, &m_low);
+        low = order < 0 || (order == 0 && even);
+        sum = r;
+        puter__natural_add(&sum, &m_high);
+        order = puter__natural_compare(&sum, &s);
+        high = order > 0 || (order == 0 && even);
+        if (low && high) {
+            puter__natural_shift(&r, 1);
+            low = puter__natural_compare(&r, &s) < 0;
+        }
+        digit[count++] = (char)('0' + value + (low || !high ? 0 : 1));
+    } while (!low && !high);
+    return count;
+}
+
+/* Lays digits out as ECMAScript does: plain from 1e-6 to 1e21, else with an
+ * exponent; whole numbers have no point. */
+static void puter__append_digits(puter_writer *writer, const char *digit,
+                                 int count, int k)
+{
+    static const char zeros[] = "0000000000000000000000";
+    if (k > 21 || k <= -6) {
+        int exponent = k - 1, scale = 100;
+        puter__append(writer, digit, 1);
+        puter__append(writer, ".", count > 1);
+        puter__append(writer, digit + 1, (size_t)count - 1);
+        puter__append(writer, exponent < 0 ? "e-" : "e+", 2);
+        exponent = abs(exponent);
+        while (scale > exponent && scale > 1)
+            scale /= 10;
+        for (; scale > 0; scale /= 10) {
+            char c = (char)('0' + exponent / scale % 10);
+            puter__append(writer, &c, 1);
+        }
+    } else if (k <= 0) {
+        puter__append(writer, "0.", 2);
+        puter__append(writer, zeros, (size_t)-k);
+        puter__append(writer, digit, (size_t)count);
+    } else if (k >= count) {
+        puter__append(writer, digit, (size_t)count);
+        puter__append(writer, zeros, (size_t)(k - count));
+    } else {
+        puter__append(writer, digit, (size_t)k);
+        puter__append(writer, ".", 1);
+        puter__append(writer, digit + k, (size_t)(count - k));
+    }
+}
+
+static void puter__append_double(puter_writer *writer, double number)
+{
+    char digit[20];
+    uint64_t bits, mantissa;
+    int exponent, count, k;
+    memcpy(&bits, &number, sizeof bits);
+    if (bits >> 63)
+        puter__append(writer, "-", 1);
+    mantissa = bits & (((uint64_t)1 << 52) - 1);
+    exponent = (int)(bits >> 52 & 2047);
+    if (exponent == 0 && mantissa == 0) {
+        puter__append(writer, "0", 1);
+        return;
+    }
+    if (exponent > 0)
+        mantissa |= (uint64_t)1 << 52;
+    else
+        exponent = 1;
+    count = puter__shortest_digits(mantissa, exponent - 1075, digit, &k);
+    puter__append_digits(writer, digit, count, k);
+}
+
+static void puter__append_integer(puter_writer *writer, int64_t number)
+{
+    char digit[20];
+    size_t at = sizeof digit;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digit[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        digit[--at] = '-';
+    puter__append(writer, digit + at, sizeof digit - at);
+}
+
+/* >> json write -----------------------------------------------------------*/
+
+/* Before a value: the comma, where one is due; after it, one is. */
+static void puter__write_value(puter_writer *writer, const char *text,
+                               size_t length)
+{
+    if (writer->comma)
+        puter__append(writer, ",", 1);
+    puter__append(writer, text, length);
+    writer->comma = true;
+}
+
+PUTER_API void puter_write_begin_object(puter_writer *writer)
+{
+    puter__write_value(writer, "{", 1);
+    writer->comma = false;
+}
+
+PUTER_API void puter_write_end_object(puter_writer *writer)
+{
+    puter__append(writer, "}", 1);
+    writer->comma = true;
+}
+
+PUTER_API void puter_write_begin_array(puter_writer *writer)
+{
+    puter__write_value(writer, "[", 1);
+    writer->comma = false;
+}
+
+PUTER_API void puter_write_end_array(puter_writer *writer)
+{
+    puter__append(writer, "]", 1);
+    writer->comma = true;
+}
+
+PUTER_API void puter_write_key(puter_writer *writer, const char *key)
+{
+    puter_write_string(writer, key != NULL ? key : "");
+    puter__append(writer, ":", 1);
+    writer->comma = false;
+}
+
+static void puter__append_escape(puter_writer *writer, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char letter[] = "btn\0fr"; /* of 0x08 to 0x0D */
+    char escape[6] = {'\\', 'u', '0', '0', '0', '0'};
+    if (c == '"' || c == '\\')
+        escape[1] = (char)c;
+    else if (c >= 0x08 && c <= 0x0D && c != 0x0B)
+        escape[1] = letter[c - 0x08];
+    escape[4] = hex[c >> 4];
+    escape[5] = hex[c & 15];
+    puter__append(writer, escape, escape[1] == 'u' ? 6 : 2);
+}
+
+/* The inside of a JSON string (RFC 8259 section 7); what is not UTF-8 becomes
+ * U+FFFD. */
+static void puter__append_escaped(puter_writer *writer, const char *text,
+                                  size_t length)
+{
+    const char *end = text + length, *run = text;
+    puter__reserve(writer, length + 1);
+    while (run < end) {
+        const char *stop = puter__plain(run, end);
+        int sequence = puter__utf8_length(stop, (size_t)(end - stop));
+        puter__append(writer, run, (size_t)(stop - run));
+        if (sequence == 1)
+            puter__append_escape(writer, (unsigned char)*stop);
+        else if (sequence > 1)
+            puter__append(writer, stop, (size_t)sequence);
+        else if (sequence < 0)
+            puter__append(writer, PUTER__REPLACEMENT, 3);
+        run = stop + abs(sequence);
+    }
+}
+
+PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
+                                 size_t length)
+{
+    puter__write_value(writer, "\"", 1);
+    puter__append_escaped(writer, text, length);
+    puter__append(writer, "\"", 1);
+}
+
+PUTER_API void puter_write_string(puter_writer *writer, const char *text)
+{
+    if (text == NULL)
+        puter_write_null(writer);
+    else
+        puter_write_chars(writer, text, strlen(text));
+}
+
+PUTER_API void puter_write_number(puter_writer *writer, double number)
+{
+    if (!(number >= -DBL_MAX && number <= DBL_MAX)) {
+        puter_write_null(writer);
+        return;
+    }
+    puter__write_value(writer, "", 0);
+    puter__append_double(writer, number);
+}
+
+PUTER_API void puter_write_integer(puter_writer *writer, int64_t number)
+{
+    puter__write_value(writer, "", 0);
+    puter__append_integer(writer, number);
+}
+
+PUTER_API void puter_write_bool(puter_writer *writer, bool value)
+{
+    puter__write_value(writer, value ? "true" : "false", value ? 4 : 5);
+}
+
+PUTER_API void puter_write_null(puter_writer *writer)
+{
+    puter__write_value(writer, "null", 4);
+}
+
+PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
+                               size_t length)
+{
+    puter__write_value(writer, text, length);
+}
+
+/* A member, where there is something to say. */
+static void puter__write_member(puter_writer *writer, const char *key,
+                                const char *value)
+{
+    if (value == NULL)
+        return;
+    puter_write_key(writer, key);
+    puter_write_string(writer, value);
+}
+
+/* >> json read ------------------------------------------------------------*/
+
+#define PUTER__MAX_DEPTH 1000
+#define PUTER__MAX_DOCUMENT ((size_t)1 << 29)
+
+/* A value or a key. Nodes stand in the order of the text: a container's
+ * members follow it, a key precedes its value. */
+typedef struct puter__node {
+    uint32_t start;  /* in the text; of a string, after the quote */
+    uint32_t length; /* of the text; of a string, between the quotes */
+    uint32_t next;   /* the node after this value and all in it; while a
+                        container is being read, the one around it */
+    uint32_t info;   /* type, PUTER__ESCAPED, and a container's count */
+} puter__node;
+
+#define PUTER__TYPE(node) ((puter_type)((node)->info & 7))
+#define PUTER__ESCAPED 8u /* the string holds escapes, not yet decoded */
+#define PUTER__ONE 16u    /* one more in the count */
+
+struct puter_json {
+    const char *text; /* read as it is and not changed... */
+    char *copy;       /* ...but for a copy of our own, where strings are
+                         decoded and ended in place, when first asked for */
+    size_t length;
+    puter__node *nodes;
+    size_t count;
+    size_t capacity;
+    size_t walk_parent; /* where puter_json_at was last */
+    size_t walk_index;
+    size_t walk_node;
+};
+
+/* The reading of one document. */
+typedef struct puter__reading {
+    puter_json *json;
+    const char *at;
+    const char *end;
+    uint32_t parent; /* the open container; PUTER__TOP outside of all */
+    int depth;
+    const char *wrong; /* what is wrong at `at`; NULL: nothing */
+    puter_result result;
+} puter__reading;
+
+#define PUTER__TOP UINT32_MAX
+
+static bool puter__read_fail(puter__reading *r, const char *at,
+                             const char *wrong)
+{
+    r->at = at;
+    r->wrong = wrong;
+    r->result = PUTER_ERR_PROTOCOL;
+    return false;
+}
+
+static puter__node *puter__node_add(puter__reading *r, puter_type type,
+                                    const char *start, const char *end)
+{
+    puter_json *json = r->json;
+    puter__node *node;
+    if (json->count == json->capacity) {
+        size_t capacity = json->capacity + json->capacity / 2 + 16;
+        node = (puter__node *)PUTER_REALLOC(json->nodes,
+                                            capacity * sizeof *node);
+        if (node == NULL) {
+            puter__read_fail(r, start, "out of memory");
+            r->result = PUTER_ERR_NOMEM;
+            return NULL;
+        }
+        json->nodes = node;
+        json->capacity = capacity;
+    }
+    node = json->nodes + json->count++;
+    node->start = (uint32_t)(start - json->text);
+    node->length = (uint32_t)(end - start);
+    node->next = (uint32_t)json->count;
+    node->info = (uint32_t)type;
+    return node;
+}
+
+static int puter__hex4(const char *text)
+{
+    int value = 0, i;
+    for (i = 0; i < 4; i++) {
+        char c = puter__lower(text[i]);
+        if (puter__is_digit(c))
+            value = value * 16 + (c - '0');
+        else if (c >= 'a' && c <= 'f')
+            value = value * 16 + (c - 'a' + 10);
+        else
+            return -1;
+    }
+    return value;
+}
+
+/* Reads a string from after its quote to after its closing one. */
+static bool puter__read_string(puter__reading *r)
+{
+    const char *start = r->at, *p = start;
+    uint32_t escaped = 0;
+    puter__node *node;
+    for (;;) {
+        int sequence;
+        p = puter__plain(p, r->end);
+        if (p == r->end)
+            return puter__read_fail(r, p, "the text ends inside a string");
+        if (*p == '"')
+            break;
+        if (*p == '\\') {
+            escaped = PUTER__ESCAPED;
+            if (r->end - p >= 2 && p[1] != '\0' &&
+                strchr("\"\\/bfnrt", p[1]) != NULL)
+                p += 2;
+            else if (r->end - p >= 6 && p[1] == 'u' && puter__hex4(p + 2) >= 0)
+                p += 6;
+            else
+                return puter__read_fail(r, p, "an escape that JSON lacks");
+            continue;
+        }
+        sequence = puter__utf8_length(p, (size_t)(r->end - p));
+        if (sequence < 2)
+            return puter__read_fail(r, p, sequence == 1
+                                              ? "a control byte in a string"
+                                              : "a byte that is not UTF-8");
+        p += sequence;
+    }
+    r->at = p + 1;
+    node = puter__node_add(r, PUTER_STRING, start, p);
+    if (node != NULL)
+        node->info |= escaped;
+    return node != NULL;
+}
+
+static const char *puter__digits(const char *p, const char *end)
+{
+    while (p < end && puter__is_digit(*p))
+        p++;
+    return p;
+}
+
+/* RFC 8259 section 6: [-] int [.digits] [e[+-]digits], no leading zero. */
+static bool puter__read_number(puter__reading *r)
+{
+    const char *start = r->at, *p = start, *from;
+    p += *p == '-';
+    from = p;
+    p = puter__digits(p, r->end);
+    if (p == from || (*from == '0' && p - from > 1))
+        return puter__read_fail(r, from, "not a number as JSON writes it");
+    if (p < r->end && *p == '.') {
+        from = ++p;
+        p = puter__digits(p, r->end);
+        if (p == from)
+            return puter__read_fail(r, p, "no digit after the point");
+    }
+    if (p < r->end && puter__lower(*p) == 'e') {
+        p++;
+        p += p < r->end && (*p == '+' || *p == '-');
+        from = p;
+        p = puter__digits(p, r->end);
+        if (p == from)
+            return puter__read_fail(r, p, "no digit in the exponent");
+    }
+    r->at = p;
+    return puter__node_add(r, PUTER_NUMBER, start, p) != NULL;
+}
+
+static bool puter__read_word(puter__reading *r, const char *word,
+                             puter_type type)
+{
+    size_t length = strlen(word);
+    const char *start = r->at;
+    if ((size_t)(r->end - start) < length ||
+        memcmp(start, word, length) != 0)
+        return puter__read_fail(r, start, "not a value");
+    r->at += length;
+    return puter__node_add(r, type, start, r->at) != NULL;
+}
+
+static bool puter__read_open(puter__reading *r, puter_type type)
+{
+    puter__node *node;
+    if (++r->depth > PUTER__MAX_DEPTH) {
+        puter__read_fail(r, r->at, "nested too deeply");
+        r->result = PUTER_ERR_LIMIT;
+        return false;
+    }
+    node = puter__node_add(r, type, r->at, r->at);
+    if (node == NULL)
+        return false;
+    node->next = r->parent;
+    r->parent = (uint32_t)(node - r->json->nodes);
+    r->at++;
+    return true;
+}
+
+static void puter__read_close(puter__reading *r)
+{
+    puter__node *node = r->json->nodes + r->parent;
+    r->at++;
+    r->depth--;
+    r->parent = node->next;
+    node->next = (uint32_t)r->json->count;
+    node->length = (uint32_t)(r->at - r->json->text) - node->start;
+}
+
+static char puter__read_space(puter__reading *r)
+{
+    while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' ||
+                              *r->at == '\r' || *r->at == '\t'))
+        r->at++;
+    return r->at < r->end ? *r->at : '\0';
+}
+
+static bool puter__read_key(puter__reading *r)
+{
+    if (puter__read_space(r) != '"')
+        return puter__read_fail(r, r->at, "a key in quotes is due");
+    r->at++;
+    if (!puter__read_string(r))
+        return false;
+    if (puter__read_space(r) != ':')
+        return puter__read_fail(r, r->at, "a colon is due");
+    r->at++;
+    return true;
+}
+
+/* Reads a scalar whole, a container up to its first value; `*opened` tells
+ * that a value is due next, in it. */
+static bool puter__read_value(puter__reading *r, bool *opened)
+{
+    char c = puter__read_space(r);
+    *opened = false;
+    switch (c) {
+    case '"':
+        r->at++;
+        return puter__read_string(r);
+    case 't':
+        return puter__read_word(r, "true", PUTER_BOOL);
+    case 'f':
+        return puter__read_word(r, "false", PUTER_BOOL);
+    case 'n':
+        return puter__read_word(r, "null", PUTER_NULL);
+    case '{':
+        if (!puter__read_open(r, PUTER_OBJECT))
+            return false;
+        *opened = puter__read_space(r) != '}';
+        if (*opened)
+            return puter__read_key(r);
+        puter__read_close(r);
+        return true;
+    case '[':
+        if (!puter__read_open(r, PUTER_ARRAY))
+            return false;
+        *opened = puter__read_space(r) != ']';
+        if (!*opened)
+            puter__read_close(r);
+        return true;
+    default:
+        if (c == '-' || puter__is_digit(c))
+            return puter__read_number(r);
+        return puter__read_fail(r, r->at, r->at == r->end
+                                              ? "the text ends too early"
+                                              : "not a value");
+    }
+}
+
+/* After a value: closes what ends here, up to a comma or the top. */
+static bool puter__read_after(puter__reading *r)
+{
+    while (r->parent != PUTER__TOP) {
+        puter__node *parent = r->json->nodes + r->parent;
+        bool object = PUTER__TYPE(parent) == PUTER_OBJECT;
+        char c = puter__read_space(r);
+        parent->info += PUTER__ONE;
+        if (c == ',') {
+            r->at++;
+            return object ? puter__read_key(r) : true;
+        }
+        if (c != (object ? '}' : ']'))
+            return puter__read_fail(r, r->at,
+                                    r->at == r->end ? "the text ends too early"
+                                                    : "a comma or the end of "
+                                                      "the container is due");
+        puter__read_close(r);
+    }
+    return true;
+}
+
+/* Reads `text` into nodes; the text must stay. The nodes' memory is used
+ * again. Nesting costs no stack: an open container's `next` leads outwards. */
+static puter_result puter__json_read(puter_json *json, const char *text,
+                                     size_t length, puter__reading *r)
+{
+    bool opened = true;
+    memset(r, 0, sizeof *r);
+    r->json = json;
+    r->at = text;
+    r->end = text + length;
+    r->parent = PUTER__TOP;
+    json->text = text;
+    json->length = length;
+    json->count = 0;
+    json->walk_parent = SIZE_MAX;
+    if (length > PUTER__MAX_DOCUMENT) {
+        puter__read_fail(r, text, "longer than 512 MiB");
+        r->result = PUTER_ERR_LIMIT;
+        return r->result;
+    }
+    if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+        r->at += 3; /* RFC 8259 section 8.1 allows to ignore it */
+    do {
+        if (!puter__read_value(r, &opened) ||
+            (!opened && !puter__read_after(r)))
+            return r->result;
+    } while (r->parent != PUTER__TOP);
+    puter__read_space(r);
+    if (r->at != r->end)
+        puter__read_fail(r, r->at, "more text after the document");
+    return r->result;
+}
+
+PUTER_API void puter_json_free(puter_json *json)
+{
+    if (json == NULL)
+        return;
+    PUTER_FREE(json->copy);
+    PUTER_FREE(json->nodes);
+    PUTER_FREE(json);
+}
+
+static puter_value puter__value(const puter_json *json, size_t node)
+{
+    puter_value value;
+    value.json = (puter_json *)json;
+    value.node = node;
+    return value;
+}
+
+/* NULL for a missing value. */
+static puter__node *puter__node_of(puter_value value)
+{
+    if (value.json == NULL || value.node >= value.json->count)
+        return NULL;
+    return value.json->nodes + value.node;
+}
+
+PUTER_API puter_value puter_json_root(const puter_json *json)
+{
+    return puter__value(json, 0);
+}
+
+PUTER_API puter_type puter_json_type(puter_value value)
+{
+    const puter__node *node = puter__node_of(value);
+    return node != NULL ? PUTER__TYPE(node) : PUTER_MISSING;
+}
+
+static bool puter__is(puter_value value, puter_type type)
+{
+    return puter_json_type(value) == type;
+}
+
+/* The value's own text; of a string, still escaped and without quotes. */
+static const char *puter__span(puter_value value, size_t *length)
+{
+    const puter__node *node = puter__node_of(value);
+    *length = node != NULL ? node->length : 0;
+    return node != NULL ? value.json->text + node->start : "";
+}
+
+/* One character of a string's text as UTF-16 units or bytes: gives where the
+ * next begins, and in `*unit` an escape's code, or -1 where the bytes from
+ * `text` to there stand for themselves. */
+static const char *puter__unescape(const char *text, const char *end, int *unit)
+{
+    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+    const char *found;
+    if (*text != '\\') {
+        found = (const char *)memchr(text, '\\', (size_t)(end - text));
+        *unit = -1;
+        return found != NULL ? found : end;
+    }
+    if (text[1] == 'u') {
+        *unit = puter__hex4(text + 2);
+        return text + 6;
+    }
+    found = strchr(from, text[1]);
+    *unit = found != NULL ? to[found - from] : text[1];
+    return text + 2;
+}
+
+/* Decodes a string's text to `out`, which may be where it stands: decoded it
+ * is never longer. `*high` is a high surrogate that waits for its low one
+ * (0: none); what waits at the end is left to the caller. Gives the length. */
+static size_t puter__decode(const char *text, size_t length, char *out,
+                            uint32_t *high)
+{
+    const char *end = text + length;
+    char *start = out;
+    while (text < end) {
+        int unit;
+        const char *next = puter__unescape(text, end, &unit);
+        bool low = unit >= 0xDC00 && unit <= 0xDFFF;
+        if (*high != 0 && !low) {
+            memcpy(out, PUTER__REPLACEMENT, 3);
+            out += 3;
+            *high = 0;
+        }
+        if (unit < 0) {
+            memmove(out, text, (size_t)(next - text));
+            out += next - text;
+        } else if (unit >= 0xD800 && unit <= 0xDBFF) {
+            *high = (uint32_t)unit;
+        } else if (low && *high != 0) {
+            out += puter__utf8_encode(
+                0x10000 + ((*high & 0x3FF) << 10) + ((uint32_t)unit & 0x3FF),
+                out);
+            *high = 0;
+        } else {
+            out += puter__utf8_encode(low ? 0xFFFD : (uint32_t)unit, out);
+        }
+        text = next;
+    }
+    return (size_t)(out - start);
+}
+
+PUTER_API const char *puter_json_string(puter_value value, size_t *length)
+{
+    puter__node *node = puter__node_of(value);
+    char *text;
+    if (length != NULL)
+        *length = 0;
+    if (node == NULL || PUTER__TYPE(node) != PUTER_STRING ||
+        value.json->copy == NULL)
+        return "";
+    text = value.json->copy + node->start;
+    if (node->info & PUTER__ESCAPED) {
+        uint32_t high = 0;
+        size_t decoded = puter__decode(text, node->length, text, &high);
+        if (high != 0) {
+            memcpy(text + decoded, PUTER__REPLACEMENT, 3);
+            decoded += 3;
+        }
+        node->length = (uint32_t)decoded;
+        node->info &= ~PUTER__ESCAPED;
+    }
+    text[node->length] = '\0'; /* where the closing quote was, or before */
+    if (length != NULL)
+        *length = node->length;
+    return text;
+}
+
+PUTER_API double puter_json_number(puter_value value)
+{
+    size_t length;
+    const char *text = puter__span(value, &length);
+    return puter__is(value, PUTER_NUMBER) ? puter__read_double(text, length)
+                                          : 0;
+}
+
+PUTER_API int64_t puter_json_integer(puter_value value)
+{
+    size_t length, i;
+    const char *text = puter__span(value, &length);
+    bool negative = length > 0 && text[0] == '-';
+    uint64_t limit = (uint64_t)INT64_MAX + negative, sum = 0;
+    double number;
+    if (!puter__is(value, PUTER_NUMBER))
+        return 0;
+    for (i = negative; i < length && puter__is_digit(text[i]); i++) {
+        unsigned digit = (unsigned)(text[i] - '0');
+        if (sum > (limit - digit) / 10) {
+            sum = limit;
+            break;
+        }
+        sum = sum * 10 + digit;
+    }
+    while (i < length && (puter__is_digit(text[i]) || text[i] == '.'))
+        i++;
+    if (i == length) /* no exponent */
+        return negative ? (int64_t)(0 - sum) : (int64_t)sum;
+    number = puter__read_double(text, length);
+    if (number >= 9223372036854775807.0)
+        return INT64_MAX;
+    return number <= -9223372036854775808.0 ? INT64_MIN : (int64_t)number;
+}
+
+PUTER_API bool puter_json_bool(puter_value value)
+{
+    size_t length;
+    return *puter__span(value, &length) == 't' && puter__is(value, PUTER_BOOL);
+}
+
+PUTER_API size_t puter_json_count(puter_value value)
+{
+    const puter__node *node = puter__node_of(value);
+    return node != NULL && PUTER__TYPE(node) >= PUTER_ARRAY
+               ? node->info / PUTER__ONE
+               : 0;
+}
+
+/* The element at an index, or the key of the member there. */
+static puter_value puter__child(puter_value value, size_t index)
+{
+    puter_json *json = value.json;
+    size_t skip = puter__is(value, PUTER_OBJECT) ? 1 : 0;
+    if (index >= puter_json_count(value))
+        return puter__value(NULL, 0);
+    if (json->walk_parent != value.node || json->walk_index > index) {
+        json->walk_parent = value.node;
+        json->walk_index = 0;
+        json->walk_node = value.node + 1;
+    }
+    for (; json->walk_index < index; json->walk_index++)
+        json->walk_node = json->nodes[json->walk_node + skip].next;
+    return puter__value(json, json->walk_node);
+}
+
+PUTER_API puter_value puter_json_at(puter_value value, size_t index)
+{
+    puter_value child = puter__child(value, index);
+    child.node += puter__is(value, PUTER_OBJECT);
+    return child;
+}
+
+PUTER_API puter_value puter_json_key(puter_value value, size_t index)
+{
+    return puter__is(value, PUTER_OBJECT) ? puter__child(value, index)
+                                          : puter__value(NULL, 0);
+}
+
+/* Whether a string is exactly these bytes, decoded as it is compared. */
+static bool puter__string_is(puter_value value, const char *expected,
+                             size_t expected_length)
+{
+    const puter__node *node = puter__node_of(value);
+    size_t length;
+    const char *text = puter__span(value, &length), *end = text + length;
+    const char *expected_end = expected + expected_length;
+    uint32_t high = 0;
+    if (!puter__is(value, PUTER_STRING))
+        return false;
+    if (!(node->info & PUTER__ESCAPED))
+        return length == expected_length &&
+               memcmp(text, expected, length) == 0;
+    while (text < end || high != 0) {
+        char piece[8];
+        int unit = 0;
+        const char *next = text;
+        size_t size = 0;
+        if (text < end)
+            next = *text == '\\' ? puter__unescape(text, end, &unit)
+                                 : text + 1;
+        size = puter__decode(text, (size_t)(next - text), piece, &high);
+        if (text == end) {
+            memcpy(piece, PUTER__REPLACEMENT, size = 3);
+            high = 0;
+        }
+        if ((size_t)(expected_end - expected) < size ||
+            memcmp(piece, expected, size) != 0)
+            return false;
+        expected += size;
+        text = next;
+    }
+    return expected == expected_end;
+}
+
+PUTER_API puter_value puter_json_member(puter_value value, const char *key,
+                                        size_t key_length)
+{
+    puter_value member, found = puter__value(NULL, 0);
+    size_t i, count = puter_json_count(value);
+    if (!puter__is(value, PUTER_OBJECT) || key == NULL)
+        return found;
+    member = puter__value(value.json, value.node + 1);
+    for (i = 0; i < count; i++) {
+        if (puter__string_is(member, key, key_length))
+            found = puter__value(value.json, member.node + 1);
+        member.node = value.json->nodes[member.node + 1].next;
+    }
+    return found;
+}
+
+PUTER_API puter_value puter_json_get(puter_value value, const char *path)
+{
+    while (path != NULL && *path != '\0') {
+        size_t length = strcspn(path, ".[");
+        if (*path == '[') {
+            size_t index = 0;
+            if (!puter__is(value, PUTER_ARRAY) || !puter__is_digit(path[1]))
+                return puter__value(NULL, 0);
+            for (path++; puter__is_digit(*path); path++)
+                index = index < SIZE_MAX / 16
+                            ? index * 10 + (size_t)(*path - '0')
+                            : SIZE_MAX / 16;
+            value = *path == ']' ? puter_json_at(value, index)
+                                 : puter__value(NULL, 0);
+            path += *path == ']';
+            path += *path == '.' && path[1] != '\0';
+        } else {
+            value = puter_json_member(value, path, length);
+            path += length;
+            path += *path == '.' && path[1] != '\0';
+        }
+    }
+    return value;
+}
+
+/* >> errors: one line that says what and what to do -----------------------*/
+
+/* Where the layers report. The secret is cut out of whatever is said. */
+typedef struct puter__report {
+    puter_error error;
+    const char *secret;
+    size_t secret_length;
+} puter__report;
+
+/* A line that is being put together in error.message. */
+typedef struct puter__line {
+    puter__report *report;
+    size_t length;
+} puter__line;
+
+/* How many bytes at `text` are the secret: all of it, or, where the text ends
+ * in the middle of it, what is there. */
+static size_t puter__secret_at(const puter__report *report, const char *text,
+                               size_t length)
+{
+    size_t known = report->secret_length;
+    if (length < known)
+        known = length >= 8 ? length : 0;
+    return known > 0 && memcmp(text, report->secret, known) == 0 ? known : 0;
+}
+
+/* Adds at most `limit` bytes of a string: the secret masked, control bytes as
+ * spaces, never half a character; what does not fit is left out. */
+static void puter__line_add(puter__line *line, const char *text, size_t limit)
+{
+    char *out = line->report->error.message;
+    size_t room = sizeof line->report->error.message - 1;
+    size_t length = strlen(text);
+    const char *stop = text + (length < limit ? length : limit);
+    while (text < stop) {
+        size_t used = puter__secret_at(line->report, text, length);
+        int sequence = puter__utf8_length(text, length);
+        size_t size = (size_t)abs(sequence);
+        const char *piece = text;
+        if (used > 0) {
+            piece = "***";
+            size = 3;
+        } else {
+            used = size;
+            if (sequence < 0 || (unsigned char)*text < 0x20 || *text == 0x7F) {
+                piece = sequence < 0 ? "?" : " ";
+                size = 1;
+            }
+        }
+        if (line->length + size > room || (piece == text && text + size > stop))
+            break;
+        memcpy(out + line->length, piece, size);
+        line->length += size;
+        text += used;
+        length -= used;
+    }
+    out[line->length] = '\0';
+}
+
+/* A printf of %s, %.*s and %d: all that messages need, and no stdio. */
+static void puter__line_format(puter__line *line, const char *format,
+                               va_list values)
+{
+    while (*format != '\0') {
+        size_t plain = strcspn(format, "%");
+        puter__line_add(line, format, plain);
+        format += plain;
+        if (puter__starts(format, "%.*s")) {
+            int limit = va_arg(values, int);
+            puter__line_add(line, va_arg(values, const char *),
+                            (size_t)limit);
+            format += 4;
+        } else if (puter__starts(format, "%s")) {
+            puter__line_add(line, va_arg(values, const char *), SIZE_MAX);
+            format += 2;
+        } else if (puter__starts(format, "%d")) {
+            char digits[16];
+            puter_writer number = PUTER__ZERO;
+            number.text = digits;
+            number.capacity = sizeof digits;
+            puter__append_integer(&number, va_arg(values, int));
+            puter__line_add(line, digits, number.length);
+            format += 2;
+        }
+    }
+}
+
+/* Records a failure and gives its result, to be returned. */
+PUTER__PRINTF(3, 4)
+static puter_result puter__fail(puter__report *report, puter_result result,
+                                const char *format, ...)
+{
+    va_list values;
+    puter__line line;
+    line.report = report;
+    line.length = 0;
+    report->error.result = result;
+    va_start(values, format);
+    puter__line_format(&line, format, values);
+    va_end(values);
+    return result;
+}
+
+static puter_result puter__fail_memory(puter__report *report)
+{
+    return puter__fail(report, PUTER_ERR_NOMEM, "out of memory");
+}
+
+PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
+                                       puter_error *error)
+{
+    puter__report report = PUTER__ZERO;
+    puter__reading reading;
+    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json);
+    char *copy = (char *)PUTER_MALLOC(length < SIZE_MAX ? length + 1 : length);
+    puter_result result = PUTER_ERR_NOMEM;
+    if (json != NULL)
+        memset(json, 0, sizeof *json);
+    if (json != NULL && copy != NULL) {
+        if (length > 0)
+            memcpy(copy, text, length);
+        json->copy = copy;
+        result = puter__json_read(json, copy, length, &reading);
+    } else {
+        PUTER_FREE(copy);
+    }
+    if (result == PUTER_ERR_NOMEM)
+        puter__fail_memory(&report);
+    else if (result != PUTER_OK)
+        puter__fail(&report, result, "JSON: byte %d: %s",
+                    (int)(reading.at - copy), reading.wrong);
+    if (error != NULL)
+        *error = report.error;
+    if (result == PUTER_OK)
+        return json;
+    puter_json_free(json);
+    return NULL;
+}
+
+/* >> time -----------------------------------------------------------------*/
+
+#define PUTER__NEVER INT64_MAX
+
+/* Milliseconds on a clock that only goes forward. */
+static int64_t puter__now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The moment a timeout option means: negative is never. */
+static int64_t puter__deadline(int timeout_ms)
+{
+    return timeout_ms < 0 ? PUTER__NEVER : puter__now() + timeout_ms;
+}
+
+static int64_t puter__earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Milliseconds left until a moment, as poll takes them. */
+static int puter__left(int64_t moment)
+{
+    int64_t left = moment == PUTER__NEVER ? -1 : moment - puter__now();
+    if (moment != PUTER__NEVER && left < 0)
+        left = 0;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* >> url: where the service is (RFC 3986, as much as an origin needs) ------*/
+
+typedef struct puter__url {
+    char host[254]; /* without brackets */
+    char path[256]; /* the base: "" or "/...", no slash at the end */
+    int port;
+    bool secure;    /* https */
+    bool numeric;   /* the host is an IP address... */
+    bool ipv6;      /* ...and written in brackets */
+    unsigned char address[16];
+} puter__url;
+
+static int puter__url_default_port(const puter__url *url)
+{
+    return url->secure ? 443 : 80;
+}
+
+/* The whole is graphic ASCII without a query, fragment, or user name: nothing
+ * in it can end a line or change what the request line means. */
+static bool puter__url_graphic(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text >= 0x7F || strchr("?#@\\\"<>", *text))
+            return false;
+    return true;
+}
+
+static bool puter__url_host(puter__url *url, const char *host, size_t length)
+{
+    size_t i;
+    if (length == 0 || length >= sizeof url->host)
+        return false;
+    memcpy(url->host, host, length);
+    url->host[length] = '\0';
+    for (i = 0; i < length; i++) {
+        char c = puter__lower(url->host[i]);
+        if (!puter__is_digit(c) && !(c >= 'a' && c <= 'z') &&
+            strchr(url->ipv6 ? ":." : "-._", c) == NULL)
+            return false;
+    }
+    if (url->ipv6)
+        url->numeric = inet_pton(AF_INET6, url->host, url->address) == 1;
+    else
+        url->numeric = inet_pton(AF_INET, url->host, url->address) == 1;
+    return url->numeric || !url->ipv6;
+}
+
+/* Reads scheme://host[:port][/path]; false where it is anything else. */
+static bool puter__url_read(puter__url *url, const char *text)
+{
+    const char *host, *end, *after;
+    size_t path;
+    memset(url, 0, sizeof *url);
+    url->secure = puter__starts(text, "https://");
+    if ((!url->secure && !puter__starts(text, "http://")) ||
+        !puter__url_graphic(text))
+        return false;
+    host = strstr(text, "://") + 3;
+    url->ipv6 = *host == '[';
+    host += url->ipv6;
+    end = host + strcspn(host, url->ipv6 ? "]" : ":/");
+    if ((url->ipv6 && *end != ']') ||
+        !puter__url_host(url, host, (size_t)(end - host)))
+        return false;
+    after = end + url->ipv6;
+    url->port = puter__url_default_port(url);
+    if (*after == ':') {
+        url->port = 0;
+        for (after++; puter__is_digit(*after) && url->port <= 65535; after++)
+            url->port = url->port * 10 + (*after - '0');
+    }
+    path = strlen(after);
+    while (path > 0 && after[path - 1] == '/')
+        path--;
+    if ((*after != '\0' && *after != '/') || path >= sizeof url->path ||
+        url->port < 1 || url->port > 65535)
+        return false;
+    memcpy(url->path, after, path);
+    return true;
+}
+
+static bool puter__ends_nocase(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), end = strlen(suffix);
+    return length >= end &&
+           puter__same_nocase(text + length - end, end, suffix);
+}
+
+/* localhost and every name under it are this machine, whatever a resolver
+ * would say (RFC 6761 section 6.3). */
+static bool puter__is_localhost(const char *host)
+{
+    return puter__same_nocase(host, strlen(host), "localhost") ||
+           puter__ends_nocase(host, ".localhost");
+}
+
+static bool puter__url_is_loopback(const puter__url *url)
+{
+    static const unsigned char one[16] = {0, 0, 0, 0, 0, 0, 0, 0,
+                                          0, 0, 0, 0, 0, 0, 0, 1};
+    if (!url->numeric)
+        return puter__is_localhost(url->host);
+    return url->ipv6 ? memcmp(url->address, one, 16) == 0
+                     : url->address[0] == 127;
+}
+
+/* host[:port] as Host and Origin write it (RFC 9110 section 7.2). */
+static void puter__append_authority(puter_writer *out, const puter__url *url,
+                                    const char *host)
+{
+    puter__append(out, "[", url->ipv6);
+    puter__append_string(out, host);
+    puter__append(out, "]", url->ipv6);
+    if (url->port != puter__url_default_port(url)) {
+        puter__append(out, ":", 1);
+        puter__append_integer(out, url->port);
+    }
+}
+
+/* >> socket: the transport that is there without asking -------------------*/
+
+#ifndef PUTER_NO_SOCKETS
+
+#ifdef MSG_NOSIGNAL
+#define PUTER__SEND_FLAGS MSG_NOSIGNAL
+#else
+#define PUTER__SEND_FLAGS 0 /* then SO_NOSIGPIPE is there */
+#endif
+
+#define PUTER__MAX_ADDRESSES 8
+
+typedef struct puter__address {
+    struct sockaddr_storage name;
+    socklen_t length;
+} puter__address;
+
+typedef struct puter__socket {
+    puter__report *report;
+    int64_t deadline;         /* for all addresses; set before open */
+    int64_t attempt_deadline; /* for the one being tried */
+    int fd;                   /* -1: none */
+    bool resolved;
+    int count;
+    int next;                 /* the address to try next */
+    int problem;              /* errno of the last that failed */
+    puter__address address[PUTER__MAX_ADDRESSES];
+} puter__socket;
+
+/* Adds the addresses of a name; an error of getaddrinfo, or 0. */
+static int puter__socket_lookup(puter__socket *s, const char *host, int port)
+{
+    struct addrinfo hints, *list = NULL, *item;
+    char service[16];
+    puter_writer number = PUTER__ZERO;
+    int error;
+    number.text = service;
+    number.capacity = sizeof service;
+    puter__append_integer(&number, port);
+    memset(&hints, 0, sizeof hints);
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICSERV;
+    error = getaddrinfo(host, service, &hints, &list);
+    if (error != 0)
+        return error;
+    for (item = list; item != NULL && s->count < PUTER__MAX_ADDRESSES;
+         item = item->ai_next) {
+        puter__address *address = &s->address[s->count];
+        if (item->ai_addrlen > sizeof address->name)
+            continue;
+        memcpy(&address->name, item->ai_addr, item->ai_addrlen);
+        address->length = item->ai_addrlen;
+        s->count++;
+    }
+    freeaddrinfo(list);
+    return 0;
+}
+
+static puter_result puter__socket_resolve(puter__socket *s, const char *host,
+                                          int port)
+{
+    int error;
+    s->count = s->next = s->problem = 0;
+    if (puter__is_localhost(host)) {
+        error = puter__socket_lookup(s, "127.0.0.1", port);
+        puter__socket_lookup(s, "::1", port);
+    } else {
+        error = puter__socket_lookup(s, host, port);
+    }
+    if (error == EAI_MEMORY)
+        return puter__fail_memory(s->report);
+    if (error != 0 || s->count == 0)
+        return puter__fail(s->report, PUTER_ERR_RESOLVE,
+                           "resolve %s: %s; check the name and the network",
+                           host, error != 0 ? gai_strerror(error)
+                                            : "no address");
+    s->resolved = true;
+    return PUTER_OK;
+}
+
+static void puter__socket_drop(puter__socket *s)
+{
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+}
+
+/* Begins to connect to one address: true when that succeeded or goes on. */
+static bool puter__socket_try(puter__socket *s, const puter__address *address)
+{
+    int on = 1, left = s->count - s->next + 1;
+    s->fd = socket(address->name.ss_family, SOCK_STREAM, 0);
+    if (s->fd < 0)
+        return false;
+    if (fcntl(s->fd, F_SETFL, O_NONBLOCK) != 0 ||
+        fcntl(s->fd, F_SETFD, FD_CLOEXEC) != 0)
+        return false;
+#ifdef SO_NOSIGPIPE
+    setsockopt(s->fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    s->attempt_deadline = s->deadline;
+    if (s->deadline != PUTER__NEVER) /* a share, so that a dead one is one */
+        s->attempt_deadline =
+            puter__now() + (s->deadline - puter__now()) / left;
+    return connect(s->fd, (const struct sockaddr *)&address->name,
+                   address->length) == 0 ||
+           errno == EINPROGRESS || errno == EINTR;
+}
+
+/* Whether the connection stands: 1 yes, 0 not yet, -1 it failed (errno). */
+static int puter__socket_state(puter__socket *s)
+{
+    struct pollfd item;
+    int error = 0;
+    socklen_t size = sizeof error;
+    item.fd = s->fd;
+    item.events = POLLOUT;
+    if (poll(&item, 1, 0) <= 0) {
+        errno = ETIMEDOUT;
+        return puter__now() < s->attempt_deadline ? 0 : -1;
+    }
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+        error = errno;
+    errno = error;
+    return error == 0 ? 1 : -1;
+}
+
+/* Connects to one address after another; called again until it is done. */
+static int puter__socket_open(void *ctx, const char *host, int port)
+{
+    puter__socket *s = (puter__socket *)ctx;
+    if (!s->resolved && puter__socket_resolve(s, host, port) != PUTER_OK)
+        return s->report->error.result;
+    for (;;) {
+        int state = s->fd >= 0 ? puter__socket_state(s) : -1;
+        if (state > 0)
+            return PUTER_OK;
+        if (state == 0)
+            return PUTER_WANT_WRITE;
+        if (s->fd >= 0)
+            s->problem = errno;
+        puter__socket_drop(s);
+        if (s->next == s->count)
+            break;
+        if (!puter__socket_try(s, &s->address[s->next++])) {
+            s->problem = errno;
+            puter__socket_drop(s);
+        }
+    }
+    return puter__fail(s->report,
+                       s->problem == ETIMEDOUT ? PUTER_ERR_TIMEOUT
+                                               : PUTER_ERR_CONNECT,
+                       "connect to %s port %d: %s (%d of %d addresses "
+                       "tried); check the address, the network and whether "
+                       "the service runs",
+                       host, port, strerror(s->problem), s->next, s->count);
+}
+
+/* What a failed call on the descriptor means to the layers above. */
+static int puter__socket_failure(int want)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        return want;
+    return PUTER_ERR_CLOSED;
+}
+
+static int puter__socket_read(void *ctx, void *buffer, size_t size)
+{
+    puter__socket *s = (puter__socket *)ctx;
+    ssize_t count = recv(s->fd, buffer, size < INT_MAX ? size : INT_MAX, 0);
+    return count >= 0 ? (int)count : puter__socket_failure(PUTER_WANT_READ);
+}
+
+static int puter__socket_write(void *ctx, const void *data, size_t size)
+{
+    puter__socket *s = (puter__socket *)ctx;
+    ssize_t count = send(s->fd, data, size < INT_MAX ? size : INT_MAX,
+                         PUTER__SEND_FLAGS);
+    return count >= 0 ? (int)count : puter__socket_failure(PUTER_WANT_WRITE);
+}
+
+static int puter__socket_wait(void *ctx, int events, int timeout_ms)
+{
+    puter__socket *s = (puter__socket *)ctx;
+    struct pollfd item;
+    int ready;
+    item.fd = s->fd;
+    item.events = (short)((events & PUTER_READABLE ? POLLIN : 0) |
+                          (events & PUTER_WRITABLE ? POLLOUT : 0));
+    ready = poll(&item, s->fd >= 0, timeout_ms);
+    if (ready < 0 && errno != EINTR)
+        return PUTER_ERR_CLOSED;
+    return ready > 0;
+}
+
+static void puter__socket_close(void *ctx)
+{
+    puter__socket *s = (puter__socket *)ctx;
+    puter__socket_drop(s);
+    s->resolved = false;
+}
+
+#endif /* PUTER_NO_SOCKETS */
+
+/* >> tls: Mbed TLS over the transport, its certificate always checked ------*/
+
+/* Bytes in both directions: > 0 moved, 0 the peer ended it properly,
+ * PUTER_WANT_*, or a puter_result. */
+
+#ifndef PUTER_NO_TLS
+
+typedef struct puter__tls {
+    const puter_transport *below;
+    puter__report *report;
+    const puter__url *url;
+    const puter_options *options;
+    int below_result;        /* what the transport failed with; 0: it did not */
+    bool active;             /* ssl is set up */
+    bool ready;              /* config is set up */
+    bool self_signed;        /* of the certificate that was refused */
+    uint32_t wrong;          /* why it was: MBEDTLS_X509_BADCERT_* */
+    int roots_seen;          /* certificates in the store */
+    char store[128];         /* its name, for messages */
+    puter_writer der;        /* the certificate being read from the store */
+    const mbedtls_x509_crt *chain; /* what the peer sent */
+    mbedtls_ssl_context ssl;
+    mbedtls_ssl_config config;
+    mbedtls_x509_crt roots;  /* those that the chain can need */
+    mbedtls_x509_crt nobody; /* trusted before the chain is known: none */
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+    mbedtls_entropy_context entropy;
+    mbedtls_ctr_drbg_context random;
+#endif
+} puter__tls;
+
+/* -- the CA store, read when the chain is known: only roots that are named as
+ * an issuer in it are parsed and kept, so that a store of 144 roots costs a
+ * pass over its file and not 460 KB. -- */
+
+/* Names as Mbed TLS compares them, or looser: letters in any case, and
+ * PrintableString the same as UTF8String. Looser only means that a root is
+ * offered to the verification that cannot help it. */
+static bool puter__same_name(const unsigned char *a, size_t a_length,
+                             const mbedtls_x509_buf *b)
+{
+    size_t i;
+    if (a_length != b->len)
+        return false;
+    for (i = 0; i < a_length; i++)
+        if (puter__lower((char)a[i]) != puter__lower((char)b->p[i]) &&
+            !((a[i] == 0x0C || a[i] == 0x13) &&
+              (b->p[i] == 0x0C || b->p[i] == 0x13)))
+            return false;
+    return true;
+}
+
+/* The subject of a DER certificate (RFC 5280 section 4.1); false if the bytes
+ * are no certificate. */
+static bool puter__der_subject(unsigned char *p, const unsigned char *end,
+                               unsigned char **subject, size_t *length)
+{
+    static const int tags[] = {MBEDTLS_ASN1_INTEGER, 0x30, 0x30, 0x30};
+    const int sequence = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
+    size_t size, i;
+    if (mbedtls_asn1_get_tag(&p, end, &size, sequence) != 0 ||
+        mbedtls_asn1_get_tag(&p, end, &size, sequence) != 0)
+        return false;
+    if (mbedtls_asn1_get_tag(&p, end, &size,
+                             MBEDTLS_ASN1_CONTEXT_SPECIFIC |
+                                 MBEDTLS_ASN1_CONSTRUCTED) == 0)
+        p += size; /* the version */
+    for (i = 0; i < PUTER__COUNT(tags); i++) { /* serial to validity */
+        if (mbedtls_asn1_get_tag(&p, end, &size, tags[i]) != 0)
+            return false;
+        p += size;
+    }
+    *subject = p;
+    if (mbedtls_asn1_get_tag(&p, end, &size, sequence) != 0)
+        return false;
+    *length = (size_t)(p - *subject) + size;
+    return true;
+}
+
+/* Keeps a certificate of the store if the chain names it as an issuer. */
+static void puter__store_offer(puter__tls *tls, const unsigned char *der,
+                               size_t length)
+{
+    const mbedtls_x509_crt *link;
+    unsigned char *subject;
+    size_t size;
+    if (!puter__der_subject((unsigned char *)der, der + length, &subject,
+                            &size))
+        return;
+    tls->roots_seen++;
+    for (link = tls->chain; link != NULL; link = link->next) {
+        if (puter__same_name(subject, size, &link->issuer_raw)) {
+            mbedtls_x509_crt_parse_der(&tls->roots, der, length);
+            return;
+        }
+    }
+}
+
+/* Where a PEM text is (RFC 7468): the line so far, and inside a certificate
+ * the bits of base64 that are not yet a byte. */
+typedef struct puter__pem {
+    char line[32];
+    size_t length;
+    bool inside;
+    uint32_t bits;
+    int count;
+} puter__pem;
+
+static int puter__base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (puter__is_digit(c))
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+static void puter__pem_base64(puter__tls *tls, puter__pem *pem, char c)
+{
+    int value = puter__base64_value(c);
+    if (value < 0)
+        return;
+    pem->bits = pem->bits << 6 | (uint32_t)value;
+    pem->count += 6;
+    if (pem->count >= 8) {
+        char byte;
+        pem->count -= 8;
+        byte = (char)(pem->bits >> pem->count & 0xFF);
+        puter__append(&tls->der, &byte, 1);
+    }
+}
+
+/* Takes PEM in pieces of any size and offers each certificate in it. */
+static void puter__pem_feed(puter__tls *tls, puter__pem *pem, const char *text,
+                            size_t length)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----";
+    size_t i;
+    for (i = 0; i < length; i++) {
+        char c = text[i];
+        if (c == '\n') {
+            if (!pem->inside && pem->length >= sizeof begin - 1 &&
+                memcmp(pem->line, begin, sizeof begin - 1) == 0) {
+                pem->inside = true;
+                pem->count = 0;
+                puter__rewind(&tls->der);
+            }
+            pem->length = 0;
+        } else if (pem->inside && c == '-') {
+            pem->inside = false;
+            pem->length = 1; /* the rest of this line begins nothing */
+            if (tls->der.result == PUTER_OK)
+                puter__store_offer(tls, (unsigned char *)tls->der.text,
+                                   tls->der.length);
+        } else if (pem->inside) {
+            puter__pem_base64(tls, pem, c);
+        } else if (pem->length < sizeof pem->line) {
+            pem->line[pem->length++] = c;
+        }
+    }
+}
+
+/* Roots in memory: PEM, or one or more DER certificates in a row. */
+static void puter__store_memory(puter__tls *tls, const unsigned char *data,
+                                size_t size)
+{
+    puter__pem pem = PUTER__ZERO;
+    unsigned char *p = (unsigned char *)data;
+    const unsigned char *end = data + size;
+    size_t length;
+    puter__pem_feed(tls, &pem, (const char *)data, size);
+    puter__pem_feed(tls, &pem, "\n", 1);
+    while (p < end &&
+           mbedtls_asn1_get_tag((unsigned char **)&p, end, &length, 0x30) ==
+               0) {
+        p += length;
+        puter__store_offer(tls, data, (size_t)(p - data));
+        data = p;
+    }
+}
+
+#ifndef PUTER_NO_STDIO
+
+/* An errno where the file cannot be read, or 0. */
+static int puter__store_file(puter__tls *tls, const char *path)
+{
+    puter__pem pem = PUTER__ZERO;
+    char piece[2048];
+    ssize_t count;
+    int error, file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return errno;
+    do {
+        count = read(file, piece, sizeof piece);
+        if (count > 0)
+            puter__pem_feed(tls, &pem, piece, (size_t)count);
+    } while (count > 0 || (count < 0 && errno == EINTR));
+    error = count < 0 ? errno : 0;
+    close(file);
+    puter__pem_feed(tls, &pem, "\n", 1);
+    return error;
+}
+
+static int puter__store_directory(puter__tls *tls, const char *path)
+{
+    puter_writer name = PUTER__ZERO;
+    struct dirent *entry;
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return errno;
+    while ((entry = readdir(directory)) != NULL) {
+        puter__rewind(&name);
+        puter__append_string(&name, path);
+        puter__append(&name, "/", 1);
+        puter__append_string(&name, entry->d_name);
+        if (name.result == PUTER_OK)
+            puter__store_file(tls, name.text); /* "." fails, as it should */
+    }
+    closedir(directory);
+    puter_writer_free(&name);
+    return 0;
+}
+
+static int puter__store_path(puter__tls *tls, const char *path)
+{
+    struct stat about;
+    if (stat(path, &about) != 0)
+        return errno;
+    return S_ISDIR(about.st_mode) ? puter__store_directory(tls, path)
+                                  : puter__store_file(tls, path);
+}
+
+/* Where systems keep their roots; the first that is there is the store. */
+static const char *const puter__stores[] = {
+    "/etc/ssl/certs/ca-certificates.crt",   /* Debian, Arch, Alpine, OpenWrt */
+    "/etc/pki/tls/certs/ca-bundle.crt",     /* Fedora, RHEL */
+    "/etc/ssl/ca-bundle.pem",               /* SUSE */
+    "/etc/ssl/cert.pem",                    /* macOS, OpenBSD, FreeBSD */
+    "/usr/local/share/certs/ca-root-nss.crt", /* FreeBSD, from ports */
+    "/etc/openssl/certs/ca-certificates.crt", /* NetBSD */
+    "/etc/ssl/certs",                       /* a directory of single files */
+    "/etc/openssl/certs",
+};
+
+#endif /* PUTER_NO_STDIO */
+
+/* The path that the options or the environment name; NULL: none. */
+static const char *puter__store_named(const puter__tls *tls)
+{
+    const char *path = tls->options->ca_file;
+    if (path == NULL && !tls->options->no_environment)
+        path = getenv("SSL_CERT_FILE");
+    if (path == NULL && !tls->options->no_environment)
+        path = getenv("SSL_CERT_DIR");
+    return path;
+}
+
+/* Reads the store once: offers its certificates where there is a chain to
+ * hold them against, and finds out whether it can be read. */
+static puter_result puter__store_read(puter__tls *tls)
+{
+    const char *path = puter__store_named(tls);
+    int error = ENOENT;
+    tls->roots_seen = 0;
+    puter__rewind(&tls->der);
+    if (tls->options->ca_data != NULL) {
+        path = "ca_data";
+        puter__store_memory(tls, (const unsigned char *)tls->options->ca_data,
+                            tls->options->ca_size);
+        error = 0;
+#ifndef PUTER_NO_STDIO
+    } else if (path != NULL) {
+        error = puter__store_path(tls, path);
+    } else {
+        size_t i;
+        for (i = 0; i < PUTER__COUNT(puter__stores) && error != 0; i++) {
+            path = puter__stores[i];
+            error = puter__store_path(tls, path);
+        }
+        if (error != 0)
+            path = NULL;
+#endif
+    }
+    if (path == NULL)
+        return puter__fail(tls->report, PUTER_ERR_CERT,
+                           "certificates: this system has no CA store in a "
+                           "usual place; install ca-certificates or set "
+                           "ca_file or $SSL_CERT_FILE");
+    if (error != 0)
+        return puter__fail(tls->report, PUTER_ERR_CERT,
+                           "certificates: %s: %s; set ca_file or "
+                           "$SSL_CERT_FILE to a PEM file of CA certificates",
+                           path, strerror(error));
+    if (tls->der.result != PUTER_OK)
+        return puter__fail_memory(tls->report);
+    if (tls->roots_seen == 0)
+        return puter__fail(tls->report, PUTER_ERR_CERT,
+                           "certificates: %s holds no CA certificate; it must "
+                           "be PEM text", path);
+    strncpy(tls->store, path, sizeof tls->store - 1);
+    return PUTER_OK;
+}
+
+/* -- verification -- */
+
+/* Whether the certificate names the IP address that was dialled. Only an
+ * iPAddress entry counts, never a name or a wildcard (RFC 6125, RFC 9525):
+ * versions before 3.5 do not look, so this does it for all. */
+static bool puter__cert_has_address(const mbedtls_x509_crt *cert,
+                                    const puter__url *url)
+{
+    const mbedtls_x509_sequence *name = &cert->subject_alt_names;
+    size_t size = url->ipv6 ? 16 : 4;
+    for (; name != NULL; name = name->next)
+        if (name->buf.tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7) &&
+            name->buf.len == size &&
+            memcmp(name->buf.p, url->address, size) == 0)
+            return true;
+    return false;
+}
+
+/* Called by the library for each certificate of the chain, the peer's own
+ * (depth 0) last. The library trusted nobody so far; here the same standard
+ * verification runs with the roots that the chain names, and its verdict on
+ * the whole chain is the verdict. */
+static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
+                             uint32_t *flags)
+{
+    puter__tls *tls = (puter__tls *)ctx;
+    const puter__url *url = tls->url;
+    int error;
+    if (depth > 0) {
+        *flags = 0; /* judged with the whole chain, below */
+        return 0;
+    }
+    *flags = MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+    tls->chain = cert;
+    tls->self_signed = cert->issuer_raw.len == cert->subject_raw.len &&
+                       memcmp(cert->issuer_raw.p, cert->subject_raw.p,
+                              cert->issuer_raw.len) == 0;
+    mbedtls_x509_crt_free(&tls->roots);
+    mbedtls_x509_crt_init(&tls->roots);
+    error = puter__store_read(tls) == PUTER_OK
+                ? mbedtls_x509_crt_verify_with_profile(
+                      cert, &tls->roots, NULL,
+                      &mbedtls_x509_crt_profile_default,
+                      url->numeric ? NULL : url->host, flags, NULL, NULL)
+                : 0;
+    if (url->numeric && !puter__cert_has_address(cert, url))
+        *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+    mbedtls_x509_crt_free(&tls->roots);
+    mbedtls_x509_crt_init(&tls->roots);
+    tls->chain = NULL;
+    tls->wrong = *flags;
+    return error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ? 0 : error;
+}
+
+/* The day as this machine knows it, as YYYY-MM-DD. */
+static void puter__today(char out[16])
+{
+    puter_writer line = PUTER__ZERO;
+    time_t now = time(NULL);
+    struct tm day;
+    line.text = out;
+    line.capacity = 16;
+    memset(&day, 0, sizeof day);
+    gmtime_r(&now, &day);
+    puter__append_integer(&line, 1900 + day.tm_year);
+    puter__append(&line, day.tm_mon < 9 ? "-0" : "-", day.tm_mon < 9 ? 2 : 1);
+    puter__append_integer(&line, 1 + day.tm_mon);
+    puter__append(&line, day.tm_mday < 10 ? "-0" : "-",
+                  day.tm_mday < 10 ? 2 : 1);
+    puter__append_integer(&line, day.tm_mday);
+}
+
+/* Says why the certificate was refused: the first of these that is so. */
+static puter_result puter__tls_refused(puter__tls *tls)
+{
+    static const struct {
+        uint32_t flag;
+        const char *text;
+    } reasons[] = {
+        {MBEDTLS_X509_BADCERT_FUTURE,
+         "is not yet valid; is this machine's clock right?"},
+        {MBEDTLS_X509_BADCERT_EXPIRED,
+         "has expired; if this machine's clock is right, the server's owner "
+         "must renew it"},
+        {MBEDTLS_X509_BADCERT_CN_MISMATCH,
+         "is for another host; check api_origin, someone may be in between"},
+        {MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK |
+             MBEDTLS_X509_BADCERT_BAD_KEY,
+         "is signed too weakly (SHA-1, or RSA under 2048 bits)"},
+        {MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE |
+             MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
+         "is not made for a server"},
+        {MBEDTLS_X509_BADCERT_NOT_TRUSTED, NULL},
+    };
+    uint32_t wrong = mbedtls_ssl_get_verify_result(&tls->ssl);
+    const char *why = "does not pass";
+    char today[16];
+    size_t i;
+    if (tls->report->error.result == PUTER_ERR_CERT ||
+        tls->report->error.result == PUTER_ERR_NOMEM)
+        return tls->report->error.result; /* the store could not be read */
+    wrong = wrong == UINT32_MAX || wrong == 0 ? tls->wrong : wrong;
+    for (i = 0; i < PUTER__COUNT(reasons); i++)
+        if (wrong & reasons[i].flag)
+            break;
+    if (i < PUTER__COUNT(reasons))
+        why = reasons[i].text;
+    puter__today(today);
+    if (why == NULL)
+        return puter__fail(tls->report, PUTER_ERR_CERT,
+                           "certificate of %s: %s; if it should be trusted, "
+                           "add its CA by ca_file (store: %s)",
+                           tls->url->host,
+                           tls->self_signed
+                               ? "it is self-signed and not in the CA store"
+                               : "its issuer is unknown to the CA store, or "
+                                 "the server left out an intermediate",
+                           tls->store);
+    return puter__fail(tls->report, PUTER_ERR_CERT,
+                       "certificate of %s: it %s (this machine's clock says "
+                       "%s)", tls->url->host, why, today);
+}
+
+/* -- the stream -- */
+
+/* The library knows results of its own for "wait"; any other failure below
+ * reaches it as a lost connection and is told by `below_result`. */
+#define PUTER__BELOW_FAILED (-0x0050)
+
+static int puter__tls_below(puter__tls *tls, int count)
+{
+    if (count == PUTER_WANT_READ)
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    if (count == PUTER_WANT_WRITE)
+        return MBEDTLS_ERR_SSL_WANT_WRITE;
+    if (count >= 0)
+        return count;
+    tls->below_result = count;
+    return PUTER__BELOW_FAILED;
+}
+
+static int puter__tls_receive(void *ctx, unsigned char *buffer, size_t size)
+{
+    puter__tls *tls = (puter__tls *)ctx;
+    return puter__tls_below(tls,
+                            tls->below->read(tls->below->ctx, buffer, size));
+}
+
+static int puter__tls_send(void *ctx, const unsigned char *data, size_t size)
+{
+    puter__tls *tls = (puter__tls *)ctx;
+    return puter__tls_below(tls,
+                            tls->below->write(tls->below->ctx, data, size));
+}
+
+/* A TLS 1.3 ticket makes some versions return early, from any call: there is
+ * nothing to wait for, only to call again. */
+static bool puter__tls_again(int error)
+{
+#ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
+    return error == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+#else
+    (void)error;
+    return false;
+#endif
+}
+
+/* Says what an error of the library means, at the stage it came. */
+static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
+                                    int error)
+{
+    static const struct {
+        int error;
+        const char *text;
+    } known[] = {
+        {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, "the server refused (alert)"},
+        {MBEDTLS_ERR_SSL_INVALID_RECORD,
+         "the server does not speak TLS there; is it an http:// address?"},
+#ifdef MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
+        {MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION,
+         "the server offers nothing newer than TLS 1.1; 1.2 is the least"},
+#endif
+#ifdef MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
+        {MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION,
+         "the server offers nothing newer than TLS 1.1; 1.2 is the least"},
+#endif
+        {MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE,
+         "the server needs what this build of Mbed TLS lacks (handshake "
+         "messages in fragments need 3.6.3 or later)"},
+        {MBEDTLS_ERR_SSL_CONN_EOF, "the server closed the connection"},
+        {PUTER__BELOW_FAILED, "the connection was lost"},
+    };
+    puter_result result = PUTER_ERR_TLS;
+    const char *text = "failed";
+    char code[16];
+    size_t i, at = sizeof code;
+    unsigned rest = (unsigned)-error;
+    if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
+        return puter__tls_refused(tls);
+    for (i = 0; i < PUTER__COUNT(known); i++)
+        if (known[i].error == error)
+            text = known[i].text;
+    if (error == PUTER__BELOW_FAILED && tls->below_result != 0)
+        result = (puter_result)tls->below_result;
+    else if (error == MBEDTLS_ERR_SSL_CONN_EOF)
+        result = PUTER_ERR_CLOSED;
+    else if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED)
+        return puter__fail_memory(tls->report);
+    code[--at] = '\0';
+    do
+        code[--at] = "0123456789ABCDEF"[rest & 15];
+    while ((rest >>= 4) != 0);
+    return puter__fail(tls->report, result,
+                       "TLS with %s: %s: %s (Mbed TLS -0x%s)", tls->url->host,
+                       stage, text, code + at);
+}
+
+/* Settings for all connections of a client: once. */
+static int puter__tls_configure(puter__tls *tls)
+{
+    int error = 0;
+    mbedtls_ssl_config_init(&tls->config);
+    mbedtls_x509_crt_init(&tls->roots);
+    mbedtls_x509_crt_init(&tls->nobody);
+    tls->ready = true;
+#if MBEDTLS_VERSION_NUMBER >= 0x04000000 || defined(MBEDTLS_USE_PSA_CRYPTO) || \
+    (MBEDTLS_VERSION_NUMBER >= 0x03000000 &&                                  \
+     defined(MBEDTLS_SSL_PROTO_TLS1_3))
+    if (psa_crypto_init() != PSA_SUCCESS)
+        return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+#endif
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+    mbedtls_entropy_init(&tls->entropy);
+    mbedtls_ctr_drbg_init(&tls->random);
+    error = mbedtls_ctr_drbg_seed(&tls->random, mbedtls_entropy_func,
+                                  &tls->entropy,
+                                  (const unsigned char *)"puter.h", 7);
+#endif
+    if (error == 0)
+        error = mbedtls_ssl_config_defaults(
+            &tls->config, MBEDTLS_SSL_IS_CLIENT,
+            MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+    if (error != 0)
+        return error;
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+    mbedtls_ssl_conf_rng(&tls->config, mbedtls_ctr_drbg_random, &tls->random);
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+    mbedtls_ssl_conf_min_tls_version(&tls->config, MBEDTLS_SSL_VERSION_TLS1_2);
+#elif MBEDTLS_VERSION_NUMBER < 0x03000000
+    mbedtls_ssl_conf_min_version(&tls->config, MBEDTLS_SSL_MAJOR_VERSION_3,
+                                 MBEDTLS_SSL_MINOR_VERSION_3);
+#endif
+    mbedtls_ssl_conf_authmode(&tls->config, tls->options->insecure_skip_verify
+                                                ? MBEDTLS_SSL_VERIFY_NONE
+                                                : MBEDTLS_SSL_VERIFY_REQUIRED);
+    mbedtls_ssl_conf_ca_chain(&tls->config, &tls->nobody, NULL);
+    if (!tls->options->insecure_skip_verify)
+        mbedtls_ssl_conf_verify(&tls->config, puter__tls_verify, tls);
+    return 0;
+}
+
+/* Ends the session, telling the peer if that can be done at once. */
+static void puter__tls_close(puter__tls *tls)
+{
+    if (!tls->active)
+        return;
+    if (tls->below_result == 0)
+        mbedtls_ssl_close_notify(&tls->ssl);
+    mbedtls_ssl_free(&tls->ssl);
+    tls->active = false;
+}
+
+static void puter__tls_free(puter__tls *tls)
+{
+    puter__tls_close(tls);
+    puter_writer_free(&tls->der);
+    if (!tls->ready)
+        return;
+    mbedtls_ssl_config_free(&tls->config);
+    mbedtls_x509_crt_free(&tls->roots);
+    mbedtls_x509_crt_free(&tls->nobody);
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+    mbedtls_ctr_drbg_free(&tls->random);
+    mbedtls_entropy_free(&tls->entropy);
+#endif
+    tls->ready = false;
+}
+
+/* Prepares a session on a new connection. The name is set for every host, so
+ * that none goes unchecked; for an address there is none to check, and no SNI
+ * (RFC 6066 section 3): puter__tls_verify looks at the entries itself. */
+static puter_result puter__tls_open(puter__tls *tls)
+{
+    int error = tls->ready ? 0 : puter__tls_configure(tls);
+    if (error == 0) {
+        mbedtls_ssl_init(&tls->ssl);
+        tls->active = true;
+        tls->below_result = 0;
+        error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
+    }
+    if (error == 0)
+        error = mbedtls_ssl_set_hostname(
+            &tls->ssl, tls->url->numeric ? NULL : tls->url->host);
+    if (error != 0) {
+        puter_result result = puter__tls_fail(tls, "set-up", error);
+        puter__tls_free(tls);
+        return result;
+    }
+    mbedtls_ssl_set_bio(&tls->ssl, tls, puter__tls_send, puter__tls_receive,
+                        NULL);
+    return PUTER_OK;
+}
+
+/* 0 done, PUTER_WANT_*, or a puter_result. */
+static int puter__tls_handshake(puter__tls *tls)
+{
+    int error;
+    do
+        error = mbedtls_ssl_handshake(&tls->ssl);
+    while (puter__tls_again(error));
+    if (error == MBEDTLS_ERR_SSL_WANT_READ)
+        return PUTER_WANT_READ;
+    if (error == MBEDTLS_ERR_SSL_WANT_WRITE)
+        return PUTER_WANT_WRITE;
+    return error == 0 ? 0 : (int)puter__tls_fail(tls, "handshake", error);
+}
+
+static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
+{
+    int count;
+    do
+        count = mbedtls_ssl_read(&tls->ssl, (unsigned char *)buffer, size);
+    while (puter__tls_again(count));
+    if (count > 0)
+        return count;
+    if (count == MBEDTLS_ERR_SSL_WANT_READ)
+        return PUTER_WANT_READ;
+    if (count == MBEDTLS_ERR_SSL_WANT_WRITE)
+        return PUTER_WANT_WRITE;
+    if (count == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
+        return 0;
+    if (count == 0) /* the connection ended without close_notify: cut off */
+        count = MBEDTLS_ERR_SSL_CONN_EOF;
+    return puter__tls_fail(tls, "reading", count);
+}
+
+static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
+{
+    int count;
+    do
+        count = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)data,
+                                  size);
+    while (puter__tls_again(count));
+    if (count > 0)
+        return count;
+    if (count == MBEDTLS_ERR_SSL_WANT_READ)
+        return PUTER_WANT_READ;
+    if (count == 0 || count == MBEDTLS_ERR_SSL_WANT_WRITE)
+        return PUTER_WANT_WRITE;
+    return puter__tls_fail(tls, "writing", count);
+}
+
+#endif /* PUTER_NO_TLS */
+
+/* >> http: replies of HTTP/1.1, read in whatever pieces they come -----------*/
+
+#define PUTER__INPUT_SIZE 16384           /* one TLS record; the longest line */
+#define PUTER__HEAD_MAX ((size_t)900 * 1024) /* heads and trailers, in all */
+#define PUTER__HEAD_LINES 1000
+#define PUTER__INTERIM_MAX 16             /* 1xx replies before the real one */
+#define PUTER__OVERHEAD_MAX 16384         /* chunk framing beyond reason */
+
+typedef enum puter__http_state {
+    PUTER__STATUS_LINE,
+    PUTER__HEADER,
+    PUTER__BODY_LENGTH,  /* `left` more bytes */
+    PUTER__BODY_CLOSE,   /* all until the connection ends */
+    PUTER__CHUNK_SIZE,
+    PUTER__CHUNK_DATA,   /* `left` more bytes of this chunk */
+    PUTER__CHUNK_END,
+    PUTER__TRAILER,
+    PUTER__COMPLETE
+} puter__http_state;
+
+/* What a step of reading came to. */
+typedef enum puter__http_step {
+    PUTER__STEP_BAD = -1, /* `wrong` says why */
+    PUTER__STEP_MORE,     /* needs more input than there is */
+    PUTER__STEP_LINE,     /* took a line */
+    PUTER__STEP_HEAD,     /* took the last line of the final head */
+    PUTER__STEP_BODY,     /* the bytes taken are body */
+    PUTER__STEP_END       /* the message is complete */
+} puter__http_step;
+
+/* A reply while it is read. All zero is the beginning. */
+typedef struct puter__http {
+    puter__http_state state;
+    int status;
+    bool old;              /* HTTP/1.0 */
+    bool close;            /* the connection ends with this message */
+    bool chunked;
+    bool has_length;
+    int64_t left;
+    size_t scanned;        /* bytes that were searched for a line's end */
+    size_t head_bytes;
+    int head_lines;
+    int interims;
+    int64_t overhead;
+    int retry_after_ms;
+    char content_type[80];
+    char location[200];
+    const char *wrong;     /* what made it bad... */
+    bool endless;          /* ...too much of it */
+} puter__http;
+
+static puter__http_step puter__http_bad(puter__http *http, const char *wrong)
+{
+    http->wrong = wrong;
+    return PUTER__STEP_BAD;
+}
+
+static puter__http_step puter__http_endless(puter__http *http,
+                                            const char *wrong)
+{
+    http->endless = true;
+    return puter__http_bad(http, wrong);
+}
+
+/* RFC 9110 section 5.6.2. */
+static bool puter__is_token(const char *text, size_t length)
+{
+    size_t i;
+    for (i = 0; i < length; i++)
+        if (!puter__is_digit(text[i]) &&
+            !(puter__lower(text[i]) >= 'a' && puter__lower(text[i]) <= 'z') &&
+            (text[i] == '\0' || strchr("!#$%&'*+-.^_`|~", text[i]) == NULL))
+            return false;
+    return length > 0;
+}
+
+/* Free of the control bytes that RFC 9110 section 5.5 forbids in a field, CR
+ * and NUL among them. */
+static bool puter__is_field_text(const char *text, size_t length)
+{
+    size_t i;
+    for (i = 0; i < length; i++)
+        if (((unsigned char)text[i] < 0x20 && text[i] != '\t') ||
+            text[i] == 0x7F)
+            return false;
+    return true;
+}
+
+static void puter__keep(char *out, size_t size, const char *text,
+                        size_t length)
+{
+    if (length >= size)
+        length = size - 1;
+    memcpy(out, text, length);
+    out[length] = '\0';
+}
+
+/* "HTTP/1." DIGIT SP 3DIGIT [SP reason] (RFC 9112 section 4). */
+static puter__http_step puter__http_status(puter__http *http, const char *line,
+                                           size_t length)
+{
+    if (length < 12 || memcmp(line, "HTTP/1.", 7) != 0 ||
+        !puter__is_digit(line[7]) || line[8] != ' ' ||
+        line[9] < '1' || line[9] > '9' || !puter__is_digit(line[10]) ||
+        !puter__is_digit(line[11]) || (length > 12 && line[12] != ' ') ||
+        !puter__is_field_text(line, length))
+        return puter__http_bad(http, "no HTTP/1.1 status line; is this the "
+                                     "address of a Puter API?");
+    http->old = line[7] == '0';
+    http->close = http->old;
+    http->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 +
+                   (line[11] - '0');
+    http->state = PUTER__HEADER;
+    return PUTER__STEP_LINE;
+}
+
+/* A list of one number only: two, even alike, are refused (RFC 9110 section
+ * 8.6 leaves the choice), since a wrong length splits replies wrongly. */
+static puter__http_step puter__http_length(puter__http *http, const char *value,
+                                           size_t length)
+{
+    size_t i;
+    if (http->has_length)
+        return puter__http_bad(http, "a second Content-Length");
+    http->has_length = true;
+    http->left = 0;
+    for (i = 0; i < length; i++) {
+        if (!puter__is_digit(value[i]) ||
+            http->left > (INT64_MAX - 9) / 10)
+            return puter__http_bad(http, "a Content-Length that is no number");
+        http->left = http->left * 10 + (value[i] - '0');
+    }
+    return length > 0 ? PUTER__STEP_LINE
+                      : puter__http_bad(http, "an empty Content-Length");
+}
+
+/* Whether a comma-separated list has this member. */
+static bool puter__list_has(const char *list, size_t length, const char *member)
+{
+    const char *end = list + length;
+    while (list < end) {
+        const char *stop = (const char *)memchr(list, ',',
+                                                (size_t)(end - list));
+        const char *next = stop != NULL ? stop + 1 : end, *last = next;
+        if (stop != NULL)
+            last = stop;
+        while (list < last && (*list == ' ' || *list == '\t'))
+            list++;
+        while (last > list && (last[-1] == ' ' || last[-1] == '\t'))
+            last--;
+        if (puter__same_nocase(list, (size_t)(last - list), member))
+            return true;
+        list = next;
+    }
+    return false;
+}
+
+static puter__http_step puter__http_field(puter__http *http, const char *name,
+                                          size_t name_length,
+                                          const char *value, size_t length)
+{
+    if (puter__same_nocase(name, name_length, "Content-Length"))
+        return puter__http_length(http, value, length);
+    if (puter__same_nocase(name, name_length, "Transfer-Encoding")) {
+        if (http->chunked || !puter__same_nocase(value, length, "chunked"))
+            return puter__http_bad(http, "an unknown Transfer-Encoding");
+        http->chunked = true;
+    } else if (puter__same_nocase(name, name_length, "Content-Encoding")) {
+        if (!puter__same_nocase(value, length, "identity") && length > 0)
+            return puter__http_bad(http, "a compressed body, though none was "
+                                         "asked for");
+    } else if (puter__same_nocase(name, name_length, "Connection")) {
+        http->close |= puter__list_has(value, length, "close");
+    } else if (puter__same_nocase(name, name_length, "Content-Type")) {
+        puter__keep(http->content_type, sizeof http->content_type, value,
+                    length);
+    } else if (puter__same_nocase(name, name_length, "Location")) {
+        puter__keep(http->location, sizeof http->location, value, length);
+    } else if (puter__same_nocase(name, name_length, "Retry-After")) {
+        int seconds = 0; /* a date (RFC 9110 section 10.2.3) is not a number */
+        size_t i;
+        for (i = 0; i < length && seconds < 100000; i++) {
+            if (!puter__is_digit(value[i]))
+                return PUTER__STEP_LINE;
+            seconds = seconds * 10 + (value[i] - '0');
+        }
+        http->retry_after_ms = seconds < 86400 ? seconds * 1000 : 86400000;
+    }
+    return PUTER__STEP_LINE;
+}
+
+/* name ":" OWS value OWS (RFC 9112 section 5). A line that continues another
+ * (obs-fold, section 5.2) fails as a name. */
+static puter__http_step puter__http_header(puter__http *http, const char *line,
+                                           size_t length)
+{
+    const char *colon = (const char *)memchr(line, ':', length);
+    const char *value, *end = line + length;
+    if (colon == NULL || !puter__is_token(line, (size_t)(colon - line)) ||
+        !puter__is_field_text(colon, (size_t)(end - colon)))
+        return puter__http_bad(http, "a header line that is none");
+    value = colon + 1;
+    while (value < end && (*value == ' ' || *value == '\t'))
+        value++;
+    while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    if (http->state == PUTER__TRAILER)
+        return PUTER__STEP_LINE; /* never merged into the head */
+    return puter__http_field(http, line, (size_t)(colon - line), value,
+                             (size_t)(end - value));
+}
+
+/* The head has ended: what follows is told by RFC 9112 section 6.3. */
+static puter__http_step puter__http_head_end(puter__http *http)
+{
+    if (http->chunked && http->has_length)
+        return puter__http_bad(http, "Content-Length beside "
+                                     "Transfer-Encoding");
+    if (http->status == 101)
+        return puter__http_bad(http, "a change of protocol that nobody asked "
+                                     "for");
+    if (http->status < 200) {
+        if (++http->interims > PUTER__INTERIM_MAX)
+            return puter__http_endless(http, "no end of 1xx replies");
+        http->state = PUTER__STATUS_LINE;
+        http->chunked = http->has_length = false;
+        return PUTER__STEP_LINE;
+    }
+    if (http->status == 204 || http->status == 304)
+        http->state = PUTER__COMPLETE;
+    else if (http->chunked)
+        http->state = PUTER__CHUNK_SIZE;
+    else if (http->has_length)
+        http->state = http->left > 0 ? PUTER__BODY_LENGTH : PUTER__COMPLETE;
+    else
+        http->state = PUTER__BODY_CLOSE;
+    http->close |= http->state == PUTER__BODY_CLOSE ||
+                   (http->old && http->chunked);
+    return PUTER__STEP_HEAD;
+}
+
+/* chunk-size [chunk-ext] (RFC 9112 section 7.1). Extensions are ignored, but
+ * framing may not outgrow what it frames. */
+static puter__http_step puter__http_chunk(puter__http *http, const char *line,
+                                          size_t length)
+{
+    size_t i;
+    http->left = 0;
+    for (i = 0; i < length; i++) {
+        char c = puter__lower(line[i]);
+        int digit = puter__is_digit(c) ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0)
+            break;
+        if (http->left >> 58 != 0 || i >= 32)
+            return puter__http_bad(http, "a chunk size that is too large");
+        http->left = http->left * 16 + digit;
+    }
+    http->overhead += (int64_t)length - 16;
+    if (http->left < http->overhead / 2)
+        http->overhead -= 2 * http->left;
+    else
+        http->overhead = 0;
+    while (i > 0 && i < length && (line[i] == ' ' || line[i] == '\t'))
+        i++;
+    if (i == 0 || (i < length && line[i] != ';') ||
+        !puter__is_field_text(line, length))
+        return puter__http_bad(http, "a chunk size that is no number");
+    if (http->overhead > PUTER__OVERHEAD_MAX)
+        return puter__http_endless(http, "more chunk framing than body");
+    http->state = http->left > 0 ? PUTER__CHUNK_DATA : PUTER__TRAILER;
+    return PUTER__STEP_LINE;
+}
+
+static puter__http_step puter__http_line(puter__http *http, const char *line,
+                                         size_t length)
+{
+    if (http->state == PUTER__CHUNK_SIZE)
+        return puter__http_chunk(http, line, length);
+    if (http->state == PUTER__CHUNK_END) {
+        http->state = PUTER__CHUNK_SIZE;
+        return length == 0 ? PUTER__STEP_LINE
+                           : puter__http_bad(http, "no line end after a "
+                                                   "chunk");
+    }
+    http->head_bytes += length + 2;
+    if (++http->head_lines > PUTER__HEAD_LINES ||
+        http->head_bytes > PUTER__HEAD_MAX)
+        return puter__http_endless(http, "a head without end");
+    if (http->state == PUTER__STATUS_LINE)
+        return puter__http_status(http, line, length);
+    if (length > 0)
+        return puter__http_header(http, line, length);
+    if (http->state == PUTER__HEADER)
+        return puter__http_head_end(http);
+    http->state = PUTER__COMPLETE;
+    return PUTER__STEP_LINE;
+}
+
+/* Takes one line or one run of body from what has come. `*used` is how much
+ * was taken; after PUTER__STEP_MORE call again with the same and more. Lines
+ * end with CRLF: a bare LF would let two readers see two different heads. */
+static puter__http_step puter__http_next(puter__http *http, const char *data,
+                                         size_t size, size_t *used)
+{
+    const char *end;
+    *used = 0;
+    if (http->state == PUTER__COMPLETE)
+        return PUTER__STEP_END;
+    if (size == 0)
+        return PUTER__STEP_MORE;
+    if (http->state == PUTER__BODY_CLOSE) {
+        *used = size;
+        return PUTER__STEP_BODY;
+    }
+    if (http->state == PUTER__BODY_LENGTH || http->state == PUTER__CHUNK_DATA) {
+        *used = (int64_t)size < http->left ? size : (size_t)http->left;
+        http->left -= (int64_t)*used;
+        if (http->left == 0)
+            http->state = http->chunked ? PUTER__CHUNK_END : PUTER__COMPLETE;
+        return PUTER__STEP_BODY;
+    }
+    end = (const char *)memchr(data + http->scanned, '\n',
+                               size - http->scanned);
+    if (end == NULL) {
+        http->scanned = size;
+        return size < PUTER__INPUT_SIZE
+                   ? PUTER__STEP_MORE
+                   : puter__http_endless(http, "a line without end");
+    }
+    http->scanned = 0;
+    *used = (size_t)(end - data) + 1;
+    if (end == data || end[-1] != '\r')
+        return puter__http_bad(http, "a line that does not end with CRLF");
+    return puter__http_line(http, data, (size_t)(end - data) - 1);
+}
+
+/* Whether the end of the connection is the proper end of the message. */
+static bool puter__http_may_end(const puter__http *http)
+{
+    return http->state == PUTER__BODY_CLOSE || http->state == PUTER__COMPLETE;
+}
+
+/* >> drivers: from a model's name to who serves it (services of 2025) ------*/
+
+/* The first pattern that matches ('*' is anything, letters in any case) tells
+ * the driver. `model` is what the name is sent as: NULL as it is; a text
+ * before the name ("openrouter:*"), or another name for a short one. */
+typedef struct puter__driver {
+    const char *pattern;
+    const char *driver;
+    const char *model;
+} puter__driver;
+
+static const puter__driver puter__drivers[] = {
+    {"gpt-*", "openai-completion", NULL},
+    {"chatgpt-*", "openai-completion", NULL},
+    {"o1*", "openai-completion", NULL},
+    {"o3*", "openai-completion", NULL},
+    {"o4*", "openai-completion", NULL},
+
+    {"claude", "claude", "claude-3-7-sonnet-latest"},
+    {"claude-3-7-sonnet", "claude", "claude-3-7-sonnet-latest"},
+    {"claude-3-5-sonnet", "claude", "claude-3-5-sonnet-latest"},
+    {"claude-*", "claude", NULL},
+
+    {"gemini-*", "gemini", NULL},
+
+    {"mistral", "mistral", "mistral-large-latest"},
+    {"mistral-*", "mistral", NULL},
+    {"codestral-*", "mistral", NULL},
+    {"pixtral-*", "mistral", NULL},
+    {"magistral-*", "mistral", NULL},
+    {"devstral-*", "mistral", NULL},
+    {"ministral-*", "mistral", NULL},
+    {"open-mistral-*", "mistral", NULL},
+    {"open-mixtral-*", "mistral", NULL},
+
+    {"groq", "groq", "llama3-8b-8192"},
+    {"llama-3.1-8b-instant", "groq", NULL},
+    {"llama-3.1-70b-versatile", "groq", NULL},
+    {"llama3-*-8192", "groq", NULL},
+    {"llama3-groq-*", "groq", NULL},
+    {"llama-guard-*", "groq", NULL},
+    {"gemma-7b-it", "groq", NULL},
+    {"gemma2-9b-it", "groq", NULL},
+    {"mixtral-8x7b-32768", "groq", NULL},
+
+    {"grok-*", "xai", NULL},
+
+    {"deepseek", "deepseek", "deepseek-chat"},
+    {"deepseek-chat", "deepseek", NULL},
+    {"deepseek-reasoner", "deepseek", NULL},
+
+    {"openrouter:*", "openrouter", NULL},
+    {"ollama:*", "ollama", NULL},
+    {"meta-llama/*-Turbo", "together-ai", NULL},
+    {"*/*", "openrouter", "openrouter:*"},
+    {"*", "openai-completion", NULL},
+};
+
+/* Vendors whose prefix is not part of the model's name. */
+static const puter__driver puter__prefixes[] = {
+    {"openai/*", "openai-completion", NULL},
+    {"anthropic/*", "claude", NULL},
+};
+
+/* A name against a pattern, where '*' is any run of characters. */
+static bool puter__matches(const char *pattern, const char *name)
+{
+    for (; *pattern != '*'; pattern++, name++) {
+        if (puter__lower(*pattern) != puter__lower(*name))
+            return false;
+        if (*pattern == '\0')
+            return true;
+    }
+    for (; !puter__matches(pattern + 1, name); name++)
+        if (*name == '\0')
+            return false;
+    return true;
+}
+
+/* Finds the entry for a model. `*name` is moved past a vendor's prefix. */
+static puter__driver puter__driver_find(const char **name)
+{
+    puter__driver found = {NULL, NULL, NULL};
+    size_t i;
+    for (i = 0; i < PUTER__COUNT(puter__prefixes); i++) {
+        if (!puter__matches(puter__prefixes[i].pattern, *name))
+            continue;
+        found = puter__prefixes[i];
+        *name += strlen(found.pattern) - 1;
+        break;
+    }
+    for (i = 0; !puter__matches(puter__drivers[i].pattern, *name); i++)
+        continue;
+    if (found.driver == NULL || puter__same(found.driver,
+                                            puter__drivers[i].driver))
+        found = puter__drivers[i];
+    return found;
+}
+
+PUTER_API const char *puter_driver_for_model(const char *model)
+{
+    if (model == NULL)
+        model = "";
+    return puter__driver_find(&model).driver;
+}
+
+/* >> client: its settings, its connection, its exchange --------------------*/
+
+/* Where an exchange stands. Each phase is a step that can stop to wait and be
+ * taken up again. */
+typedef enum puter__phase {
+    PUTER__IDLE,      /* there is none */
+    PUTER__PAUSE,     /* waits before it is sent again */
+    PUTER__CONNECT,
+    PUTER__HANDSHAKE,
+    PUTER__SEND,
+    PUTER__RECEIVE,
+    PUTER__REPLIED,   /* the whole reply is in */
+    PUTER__FAILED
+} puter__phase;
+
+typedef enum puter__kind {
+    PUTER__CHAT,   /* a question, answered whole */
+    PUTER__STREAM, /* a question, answered as it is written */
+    PUTER__CALL,   /* any other interface */
+    PUTER__GET     /* a path: it reads only, so it may be repeated */
+} puter__kind;
+
+/* A string kept for a reply, in a list. */
+typedef struct puter__piece {
+    struct puter__piece *next;
+} puter__piece;
+
+/* Text that comes in parts. */
+typedef struct puter__channel {
+    puter_writer writer;
+    size_t told;   /* how much of it events have told */
+    uint32_t high; /* a high surrogate that waits for its other half */
+} puter__channel;
+
+/* What has come of a reply; it becomes the caller's puter_reply. */
+typedef struct puter__answer {
+    puter__channel text;
+    puter__channel reasoning;
+    puter_writer body;   /* as received */
+    puter_writer calls;  /* puter_tool_call, one after another */
+    puter_writer images; /* puter_image, the same */
+    puter__piece *pieces;
+    const char *role;
+    const char *model;
+    const char *service;
+    const char *finish_reason;
+    const char *compaction;
+    puter_usage usage;
+    bool usage_limited;
+    bool blocked;
+    char content_type[80];
+    size_t calls_told;
+    size_t images_told;
+    bool usage_due;      /* came and is not told yet */
+    bool compaction_due;
+    bool other_due;
+} puter__answer;
+
+struct puter_client {
+    puter__report report;
+    puter_error defect;      /* of the options: what every call reports */
+    puter_options options;   /* resolved; its strings are copies */
+    puter__url url;
+    puter_route learned;     /* what worked here, or is likelier to */
+
+    const puter_transport *transport;
+    puter_transport own;
+#ifndef PUTER_NO_SOCKETS
+    puter__socket socket;
+#endif
+#ifndef PUTER_NO_TLS
+    puter__tls tls;
+#endif
+    bool connected;
+    bool reused;             /* the connection has served before */
+    int64_t idle_since;
+    int want;                /* events that the step waits for */
+
+    char *input;             /* PUTER__INPUT_SIZE bytes for a client's life */
+    size_t input_begin;
+    size_t input_end;
+
+    puter__phase phase;
+    puter__kind kind;
+    bool in_tool;            /* a tool of the caller's runs */
+    const puter_request *request;
+    const puter_call_request *call;
+    const char *path;        /* of a GET */
+    puter_request ask;       /* the request of puter_ask */
+    puter_route route;       /* of this exchange, as it is now */
+    bool rerouted;           /* both routes were tried */
+    puter_error first_error; /* of the first of them */
+    int retries;
+    bool resent;             /* once, on a new connection */
+    int rounds;              /* of tools */
+    int64_t pause_until;
+    int64_t connect_deadline;
+    int64_t idle_deadline;
+    int64_t total_deadline;
+
+    puter_writer out;        /* the request, head and body */
+    size_t out_start;        /* the head is laid out to end at the body */
+    size_t sent;             /* up to where */
+    puter_writer turns;      /* messages that rounds of tools have added */
+    puter_writer scratch;    /* decoded text, for a moment */
+
+    puter__http http;
+    const char *span;        /* body bytes in the input, not yet taken */
+    size_t span_length;
+    bool streamed;           /* the reply is lines of JSON */
+    size_t line;             /* where the line begins, in answer->body */
+    size_t line_length;      /* of the last whole one */
+    puter_json json;         /* nodes, used again for every document */
+    puter__answer *answer;
+};
+
+static puter_result puter__client_memory(puter_client *client)
+{
+    return puter__fail_memory(&client->report);
+}
+
+static void puter__forget_error(puter_client *client)
+{
+    int status = client->http.status;
+    memset(&client->report.error, 0, sizeof client->report.error);
+    client->report.error.http_status = status;
+}
+
+/* -- waiting and time -- */
+
+static const char *puter__stage(const puter_client *client)
+{
+    switch (client->phase) {
+    case PUTER__CONNECT: return "connecting";
+    case PUTER__HANDSHAKE: return "the TLS handshake";
+    case PUTER__SEND: return "sending the request";
+    case PUTER__RECEIVE:
+        return client->http.state <= PUTER__HEADER ? "waiting for the reply"
+                                                   : "reading the reply";
+    default: return "waiting";
+    }
+}
+
+static void puter__touch(puter_client *client)
+{
+    client->idle_deadline =
+        puter__deadline(client->options.idle_timeout_ms);
+}
+
+static bool puter__is_connecting(const puter_client *client)
+{
+    return client->phase == PUTER__CONNECT ||
+           client->phase == PUTER__HANDSHAKE;
+}
+
+/* The moment at which the phase must have moved. */
+static int64_t puter__phase_deadline(const puter_client *client)
+{
+    if (client->phase == PUTER__PAUSE)
+        return client->pause_until;
+    return puter__is_connecting(client) ? client->connect_deadline
+                                        : client->idle_deadline;
+}
+
+/* Whether the exchange may go on: no deadline passed, not cancelled. */
+static puter_result puter__check_time(puter_client *client)
+{
+    const puter_options *options = &client->options;
+    int64_t now = puter__now();
+    if (options->cancelled != NULL && options->cancelled(options->user))
+        return puter__fail(&client->report, PUTER_ERR_CANCELLED,
+                           "cancelled while %s", puter__stage(client));
+    if (now >= client->total_deadline)
+        return puter__fail(&client->report, PUTER_ERR_TIMEOUT,
+                           "the exchange took longer than total_timeout_ms "
+                           "(%d), while %s", options->total_timeout_ms,
+                           puter__stage(client));
+    if (client->phase == PUTER__PAUSE ||
+        now < puter__phase_deadline(client))
+        return PUTER_OK;
+    if (puter__is_connecting(client))
+        return puter__fail(&client->report, PUTER_ERR_TIMEOUT,
+                           "no connection to %s port %d within "
+                           "connect_timeout_ms (%d), %s; check the network",
+                           client->url.host, client->url.port,
+                           options->connect_timeout_ms, puter__stage(client));
+    return puter__fail(&client->report, PUTER_ERR_TIMEOUT,
+                       "silence for idle_timeout_ms (%d), %s; try again, or "
+                       "allow more time", options->idle_timeout_ms,
+                       puter__stage(client));
+}
+
+PUTER_API int puter_client_deadline(const puter_client *client)
+{
+    int64_t moment;
+    if (client == NULL || client->phase == PUTER__IDLE)
+        return -1;
+    moment = puter__earlier(puter__phase_deadline(client),
+                            client->total_deadline);
+#ifndef PUTER_NO_SOCKETS
+    if (client->phase == PUTER__CONNECT)
+        moment = puter__earlier(moment, client->socket.attempt_deadline);
+#endif
+    if (client->options.cancelled != NULL)
+        moment = puter__earlier(moment, puter__now() + 100);
+    return puter__left(moment);
+}
+
+PUTER_API int puter_client_events(const puter_client *client)
+{
+    return client != NULL ? client->want : 0;
+}
+
+PUTER_API int puter_client_fd(const puter_client *client)
+{
+#ifndef PUTER_NO_SOCKETS
+    if (client != NULL && client->transport == &client->own &&
+        client->phase != PUTER__PAUSE)
+        return client->socket.fd;
+#else
+    (void)client;
+#endif
+    return -1;
+}
+
+/* The only place that waits: until the step can go on, or a deadline. */
+static puter_result puter__wait(puter_client *client)
+{
+    const puter_transport *transport = client->transport;
+    int timeout = puter_client_deadline(client), ready;
+    if (client->phase == PUTER__PAUSE) {
+        struct timespec pause;
+        pause.tv_sec = timeout / 1000;
+        pause.tv_nsec = timeout % 1000 * 1000000L;
+        nanosleep(&pause, NULL);
+        return PUTER_OK;
+    }
+    if (transport->wait == NULL)
+        return PUTER_OK;
+    ready = transport->wait(transport->ctx, client->want, timeout);
+    if (ready < 0)
+        return puter__fail(&client->report, (puter_result)ready,
+                           "waiting failed while %s", puter__stage(client));
+    return PUTER_OK;
+}
+
+/* -- the connection -- */
+
+static bool puter__uses_tls(const puter_client *client)
+{
+    return client->url.secure && !client->transport->secure;
+}
+
+static void puter__disconnect(puter_client *client)
+{
+    if (!client->connected)
+        return;
+#ifndef PUTER_NO_TLS
+    puter__tls_close(&client->tls);
+#endif
+    client->transport->close(client->transport->ctx);
+    client->connected = false;
+    client->reused = false;
+    client->input_begin = client->input_end = 0;
+}
+
+/* Tells what the step waits for, where a count below zero is a wait. */
+static bool puter__must_wait(puter_client *client, int count)
+{
+    if (count != PUTER_WANT_READ && count != PUTER_WANT_WRITE)
+        return false;
+    client->want = count == PUTER_WANT_READ ? PUTER_READABLE : PUTER_WRITABLE;
+    return true;
+}
+
+/* A result for the transport's failure; one that has not said why gets its
+ * sentence here. */
+static puter_result puter__transport_failed(puter_client *client, int result)
+{
+    if (result >= 0 || result < PUTER_ERR_SERVICE)
+        result = PUTER_ERR_CLOSED;
+    if (client->report.error.result != (puter_result)result)
+        puter__fail(&client->report, (puter_result)result,
+                    "%s: the connection to %s was lost; %s",
+                    puter__stage(client), client->url.host,
+                    client->http.head_lines > 0
+                        ? "the reply is cut short"
+                        : "try again, though a model may have run");
+    return (puter_result)result;
+}
+
+static int puter__read(puter_client *client, void *buffer, size_t size)
+{
+#ifndef PUTER_NO_TLS
+    if (puter__uses_tls(client))
+        return puter__tls_read(&client->tls, buffer, size);
+#endif
+    return client->transport->read(client->transport->ctx, buffer, size);
+}
+
+static int puter__write(puter_client *client, const void *data, size_t size)
+{
+#ifndef PUTER_NO_TLS
+    if (puter__uses_tls(client))
+        return puter__tls_write(&client->tls, data, size);
+#endif
+    return client->transport->write(client->transport->ctx, data, size);
+}
+
+/* More input behind what is there: > 0 how much, 0 the proper end of the
+ * connection, PUTER_WANT_* or a puter_result. */
+static int puter__fill(puter_client *client)
+{
+    size_t left = client->input_end - client->input_begin;
+    int count;
+    if (client->input_begin > 0) {
+        memmove(client->input, client->input + client->input_begin, left);
+        client->input_begin = 0;
+        client->input_end = left;
+    }
+    count = puter__read(client, client->input + left,
+                        PUTER__INPUT_SIZE - left);
+    if (count > 0) {
+        client->input_end += (size_t)count;
+        puter__touch(client);
+    }
+    return count;
+}
+
+/* A server may have closed an idle connection, or, worse, said something on
+ * it that nobody asked for. The service closes after 5 s; before that one look
+ * tells. */
+static bool puter__still_good(puter_client *client)
+{
+    if (!client->connected)
+        return false;
+    if (puter__now() - client->idle_since <= 4000 &&
+        puter__fill(client) == PUTER_WANT_READ)
+        return true;
+    puter__disconnect(client);
+    puter__forget_error(client);
+    return false;
+}
+
+/* Starts the request on its way: on the connection there is, or a new one. */
+static void puter__launch(puter_client *client)
+{
+    memset(&client->http, 0, sizeof client->http);
+    puter__rewind(&client->answer->body);
+    client->span_length = 0;
+    client->sent = client->out_start;
+    client->streamed = false;
+    client->line = client->line_length = 0;
+    puter__touch(client);
+    client->reused = puter__still_good(client);
+    client->phase = client->reused ? PUTER__SEND : PUTER__CONNECT;
+    client->connect_deadline =
+        puter__deadline(client->options.connect_timeout_ms);
+#ifndef PUTER_NO_SOCKETS
+    client->socket.deadline = client->connect_deadline;
+    client->socket.attempt_deadline = PUTER__NEVER;
+#endif
+}
+
+static puter_result puter__connect(puter_client *client)
+{
+    const puter_transport *transport = client->transport;
+    int result;
+    client->connected = true; /* so that it is closed, whatever comes */
+    result = transport->open(transport->ctx, client->url.host,
+                             client->url.port);
+    if (puter__must_wait(client, result))
+        return PUTER_WAIT;
+    if (result < 0)
+        return puter__transport_failed(client, result);
+    client->phase = PUTER__SEND;
+#ifndef PUTER_NO_TLS
+    if (puter__uses_tls(client)) {
+        client->phase = PUTER__HANDSHAKE;
+        return puter__tls_open(&client->tls);
+    }
+#endif
+    puter__touch(client);
+    return PUTER_OK;
+}
+
+#ifndef PUTER_NO_TLS
+static puter_result puter__handshake(puter_client *client)
+{
+    int result = puter__tls_handshake(&client->tls);
+    if (puter__must_wait(client, result))
+        return PUTER_WAIT;
+    if (result < 0)
+        return puter__transport_failed(client, result);
+    client->phase = PUTER__SEND;
+    puter__touch(client);
+    return PUTER_OK;
+}
+#endif
+
+/* The head is in: what kind of body follows, and may it be so long? */
+static puter_result puter__begin_body(puter_client *client)
+{
+    puter__http *http = &client->http;
+    int64_t limit = client->options.max_reply_bytes;
+    client->report.error.http_status = http->status;
+    client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
+                       strstr(http->content_type, "ndjson") != NULL;
+    if (http->has_length && limit > 0 && http->left > limit)
+        return puter__fail(&client->report, PUTER_ERR_LIMIT,
+                           "the reply is longer than max_reply_bytes");
+    return PUTER_OK;
+}
+
+/* Takes the next line or run of body from the input. */
+static puter_result puter__read_step(puter_client *client,
+                                     puter__http_step *step)
+{
+    puter__http *http = &client->http;
+    size_t used;
+    client->span = client->input + client->input_begin;
+    *step = puter__http_next(http, client->span,
+                             client->input_end - client->input_begin, &used);
+    client->input_begin += used;
+    client->span_length = *step == PUTER__STEP_BODY ? used : 0;
+    if (*step == PUTER__STEP_BAD)
+        return puter__fail(&client->report,
+                           http->endless ? PUTER_ERR_LIMIT
+                                         : PUTER_ERR_PROTOCOL,
+                           "the reply of %s is not valid HTTP: %s",
+                           client->url.host, http->wrong);
+    return *step == PUTER__STEP_HEAD ? puter__begin_body(client) : PUTER_OK;
+}
+
+/* Reads the head of an early reply as far as it is there. */
+static puter_result puter__read_head(puter_client *client, bool *whole)
+{
+    puter__http_step step;
+    puter_result result;
+    do
+        result = puter__read_step(client, &step);
+    while (result == PUTER_OK && step == PUTER__STEP_LINE);
+    *whole = step == PUTER__STEP_HEAD;
+    return result;
+}
+
+/* Sends what is left. A reply that comes meanwhile (401, 413) is the answer:
+ * it is read instead of lost with the connection that the server then closes;
+ * nor is it lost when that close is noticed first, by a failed write. */
+static puter_result puter__send(puter_client *client)
+{
+    bool replied = false;
+    while (client->sent < client->out.length && !replied) {
+        int count = puter__write(client, client->out.text + client->sent,
+                                 client->out.length - client->sent);
+        if (count > 0) {
+            client->sent += (size_t)count;
+            puter__touch(client);
+            continue;
+        }
+        if (!puter__must_wait(client, count))
+            break;
+        count = puter__fill(client);
+        if (count > 0 && puter__read_head(client, &replied) != PUTER_OK)
+            return client->report.error.result;
+        if (count == PUTER_WANT_READ || count == PUTER_WANT_WRITE) {
+            client->want = PUTER_READABLE | PUTER_WRITABLE;
+            return PUTER_WAIT;
+        }
+        if (count <= 0)
+            break;
+    }
+    puter__forget_error(client); /* of a write; the reply counts */
+    client->http.close |= client->sent < client->out.length;
+    client->phase = PUTER__RECEIVE;
+    return PUTER_OK;
+}
+
+/* >> answer: what a reply says, in every shape that services write ---------*/
+
+static puter__answer *puter__answer_new(void)
+{
+    puter__answer *answer = (puter__answer *)PUTER_MALLOC(sizeof *answer);
+    if (answer != NULL)
+        memset(answer, 0, sizeof *answer);
+    return answer;
+}
+
+static void puter__answer_free(puter__answer *answer)
+{
+    if (answer == NULL)
+        return;
+    while (answer->pieces != NULL) {
+        puter__piece *piece = answer->pieces;
+        answer->pieces = piece->next;
+        PUTER_FREE(piece);
+    }
+    puter_writer_free(&answer->text.writer);
+    puter_writer_free(&answer->reasoning.writer);
+    puter_writer_free(&answer->body);
+    puter_writer_free(&answer->calls);
+    puter_writer_free(&answer->images);
+    PUTER_FREE(answer);
+}
+
+/* PUTER_OK, or what any of its buffers failed with. */
+static puter_result puter__answer_result(const puter__answer *answer)
+{
+    const puter_writer *part[5];
+    size_t i;
+    part[0] = &answer->text.writer;
+    part[1] = &answer->reasoning.writer;
+    part[2] = &answer->body;
+    part[3] = &answer->calls;
+    part[4] = &answer->images;
+    for (i = 0; i < PUTER__COUNT(part); i++)
+        if (part[i]->result != PUTER_OK)
+            return part[i]->result;
+    return PUTER_OK;
+}
+
+/* A string's characters behind what the writer holds. */
+static void puter__append_value(puter_writer *writer, puter_value value,
+                                uint32_t *high)
+{
+    size_t length;
+    const char *text = puter__span(value, &length);
+    if (!puter__is(value, PUTER_STRING) || !puter__reserve(writer, length + 3))
+        return;
+    writer->length +=
+        puter__decode(text, length, writer->text + writer->length, high);
+    writer->text[writer->length] = '\0';
+}
+
+/* A half character that nothing completes any more. */
+static void puter__settle(puter_writer *writer, uint32_t *high)
+{
+    if (*high != 0)
+        puter__append(writer, PUTER__REPLACEMENT, 3);
+    *high = 0;
+}
+
+static void puter__channel_add(puter__channel *channel, puter_value value)
+{
+    puter__append_value(&channel->writer, value, &channel->high);
+}
+
+/* A copy for the reply: a string decoded, any other value as its JSON; NULL
+ * where the value is missing or null. */
+static const char *puter__keep_value(puter__answer *answer, puter_value value)
+{
+    size_t length;
+    const char *text = puter__span(value, &length);
+    puter__piece *piece;
+    puter_writer copy = PUTER__ZERO;
+    uint32_t high = 0;
+    if (puter_json_type(value) <= PUTER_NULL)
+        return NULL;
+    piece = (puter__piece *)PUTER_MALLOC(sizeof *piece + length + 4);
+    if (piece == NULL) {
+        answer->body.result = PUTER_ERR_NOMEM;
+        return NULL;
+    }
+    piece->next = answer->pieces;
+    answer->pieces = piece;
+    copy.text = (char *)(piece + 1);
+    copy.capacity = length + 4;
+    if (puter__is(value, PUTER_STRING)) {
+        puter__append_value(&copy, value, &high);
+        puter__settle(&copy, &high);
+    } else {
+        puter__append(&copy, text, length);
+    }
+    return copy.text;
+}
+
+static const char *puter__or_empty(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+static void puter__add_call(puter__answer *answer, puter_value id,
+                            puter_value name, puter_value arguments)
+{
+    puter_tool_call call;
+    call.id = puter__or_empty(puter__keep_value(answer, id));
+    call.name = puter__or_empty(puter__keep_value(answer, name));
+    call.arguments = puter__keep_value(answer, arguments);
+    if (call.arguments == NULL || call.arguments[0] == '\0')
+        call.arguments = "{}";
+    puter__append(&answer->calls, &call, sizeof call);
+}
+
+/* An image: a URL, or that in an object, or in an object in that. */
+static void puter__add_image(puter__answer *answer, puter_value value)
+{
+    static const char *const keys[] = {"image_url", "url", "image"};
+    puter_image image;
+    size_t i = 0;
+    while (puter__is(value, PUTER_OBJECT) && i < PUTER__COUNT(keys)) {
+        puter_value inner = puter_json_get(value, keys[i++]);
+        if (puter_json_type(inner) != PUTER_MISSING) {
+            value = inner;
+            i = 0;
+        }
+    }
+    if (!puter__is(value, PUTER_STRING))
+        return;
+    image.url = puter__keep_value(answer, value);
+    if (image.url == NULL)
+        return;
+    image.length = strlen(image.url);
+    puter__append(&answer->images, &image, sizeof image);
+}
+
+static puter_value puter__first_of(puter_value value, const char *a,
+                                   const char *b)
+{
+    puter_value found = puter_json_get(value, a);
+    return puter_json_type(found) > PUTER_NULL ? found
+                                               : puter_json_get(value, b);
+}
+
+static bool puter__type_is(puter_value value, const char *type)
+{
+    return puter__string_is(puter_json_get(value, "type"), type,
+                            strlen(type));
+}
+
+/* A block of content, or a line of a stream: they are alike. Services before
+ * 2025 wrote text without a type. False for a type unknown here. */
+static bool puter__read_block(puter__answer *answer, puter_value block)
+{
+    puter_value type = puter_json_get(block, "type");
+    puter_value text = puter_json_get(block, "text");
+    if (puter__is(block, PUTER_STRING)) {
+        puter__channel_add(&answer->text, block);
+    } else if (puter__type_is(block, "tool_use")) {
+        puter__add_call(answer, puter_json_get(block, "id"),
+                        puter_json_get(block, "name"),
+                        puter_json_get(block, "input"));
+    } else if (puter__type_is(block, "text") ||
+               (puter__is(type, PUTER_MISSING) &&
+                puter__is(text, PUTER_STRING))) {
+        puter__channel_add(&answer->text, text);
+    } else if (puter__type_is(block, "reasoning") ||
+               puter__type_is(block, "thinking")) {
+        puter__channel_add(&answer->reasoning,
+                           puter__first_of(block, "reasoning", "thinking"));
+    } else if (puter__type_is(block, "image") ||
+               puter__type_is(block, "image_url")) {
+        puter__add_image(answer, block);
+    } else if (puter__type_is(block, "compaction")) {
+        answer->compaction = puter__keep_value(answer, block);
+        answer->compaction_due = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void puter__read_content(puter__answer *answer, puter_value content)
+{
+    size_t i;
+    if (!puter__is(content, PUTER_ARRAY))
+        puter__read_block(answer, content);
+    else
+        for (i = 0; i < puter_json_count(content); i++)
+            puter__read_block(answer, puter_json_at(content, i));
+}
+
+static void puter__count_tokens(int64_t *sum, bool *known, puter_value value)
+{
+    if (!puter__is(value, PUTER_NUMBER))
+        return;
+    *sum += puter_json_integer(value);
+    *known = true;
+}
+
+/* Usage as 2.5.1 lists it: [{"type":"prompt","amount":11,"cost":165}, ...],
+ * where 1,000,000 of a cost are a cent. */
+static void puter__read_usage_list(puter_usage *usage, puter_value list)
+{
+    size_t i;
+    for (i = 0; i < puter_json_count(list); i++) {
+        puter_value item = puter_json_at(list, i);
+        puter_value amount = puter_json_get(item, "amount");
+        puter_value cost = puter_json_get(item, "cost");
+        if (puter__type_is(item, "prompt"))
+            puter__count_tokens(&usage->prompt_tokens,
+                                &usage->has_prompt_tokens, amount);
+        else if (puter__type_is(item, "completion"))
+            puter__count_tokens(&usage->completion_tokens,
+                                &usage->has_completion_tokens, amount);
+        else if (puter__type_is(item, "cached"))
+            puter__count_tokens(&usage->cached_tokens,
+                                &usage->has_cached_tokens, amount);
+        if (!puter__is(cost, PUTER_NUMBER))
+            continue;
+        usage->usd_cents += puter_json_number(cost) / 1e6;
+        usage->has_usd_cents = true;
+    }
+}
+
+/* Adds to the usage: rounds of tools are summed. */
+static void puter__read_usage(puter__answer *answer, puter_value value)
+{
+    puter_usage *usage = &answer->usage;
+    puter_value cents = puter_json_get(value, "usd_cents"), cached;
+    if (puter_json_type(value) < PUTER_ARRAY)
+        return;
+    answer->usage_due = true;
+    puter__read_usage_list(usage, value);
+    if (!puter__is(value, PUTER_OBJECT))
+        return;
+    cached = puter__first_of(value, "cached_tokens",
+                             "cache_read_input_tokens");
+    if (!puter__is(cached, PUTER_NUMBER))
+        cached = puter_json_get(value, "prompt_tokens_details.cached_tokens");
+    puter__count_tokens(
+        &usage->prompt_tokens, &usage->has_prompt_tokens,
+        puter__first_of(value, "prompt_tokens", "input_tokens"));
+    puter__count_tokens(
+        &usage->completion_tokens, &usage->has_completion_tokens,
+        puter__first_of(value, "completion_tokens", "output_tokens"));
+    puter__count_tokens(&usage->cached_tokens, &usage->has_cached_tokens,
+                        cached);
+    if (puter__is(cents, PUTER_NUMBER)) {
+        usage->usd_cents += puter_json_number(cents);
+        usage->has_usd_cents = true;
+    }
+}
+
+static void puter__read_message(puter__answer *answer, puter_value message)
+{
+    puter_value list = puter_json_get(message, "tool_calls");
+    size_t i;
+    puter__channel_add(&answer->reasoning,
+                       puter__first_of(message, "reasoning",
+                                       "reasoning_content"));
+    puter__read_content(answer, puter_json_get(message, "content"));
+    for (i = 0; i < puter_json_count(list); i++) {
+        puter_value call = puter_json_at(list, i);
+        puter__add_call(answer, puter_json_get(call, "id"),
+                        puter__first_of(call, "function.name", "name"),
+                        puter__first_of(call, "function.arguments", "input"));
+    }
+    list = puter_json_get(message, "images");
+    for (i = 0; i < puter_json_count(list); i++)
+        puter__add_image(answer, puter_json_at(list, i));
+    answer->role = puter__keep_value(answer, puter_json_get(message, "role"));
+}
+
+/* A reply that came whole: {"success":true,"result":{"message":...},...}.
+ * False where it has no message in any known place. */
+static bool puter__read_answer(puter__answer *answer, puter_value root)
+{
+    puter_value result = puter_json_get(root, "result");
+    puter_value message = puter_json_get(result, "message");
+    puter_value meta = puter_json_get(root, "metadata"), item;
+    if (puter__is(result, PUTER_STRING))
+        puter__channel_add(&answer->text, result);
+    else if (puter__is(message, PUTER_STRING))
+        puter__channel_add(&answer->text, message);
+    else if (puter__is(message, PUTER_OBJECT))
+        puter__read_message(answer, message);
+    else
+        return false;
+    puter__read_usage(answer, puter__is(puter_json_get(result, "usage"),
+                                        PUTER_MISSING)
+                                  ? puter_json_get(message, "usage")
+                                  : puter_json_get(result, "usage"));
+    item = puter__first_of(result, "compaction", "message.compaction");
+    answer->compaction = puter__keep_value(answer, item);
+    answer->compaction_due = answer->compaction != NULL;
+    answer->finish_reason =
+        puter__keep_value(answer, puter_json_get(result, "finish_reason"));
+    item = puter_json_get(message, "model");
+    answer->model = puter__keep_value(
+        answer, puter__is(item, PUTER_STRING)
+                    ? item : puter_json_get(meta, "providerUsed"));
+    item = puter_json_get(meta, "service_used");
+    answer->blocked = puter__string_is(item, "fake-chat", 9);
+    answer->service = puter__keep_value(
+        answer, puter__is(item, PUTER_STRING)
+                    ? item : puter_json_get(root, "service.name"));
+    answer->usage_limited =
+        puter_json_bool(puter_json_get(meta, "usage_limited"));
+    return true;
+}
+
+/* >> refusals: what a service's error means, and what to do ----------------*/
+
+static const struct {
+    const char *code;
+    puter_result result;
+} puter__codes[] = {
+    {"token_missing", PUTER_ERR_AUTH},
+    {"token_auth_failed", PUTER_ERR_AUTH},
+    {"token_expired", PUTER_ERR_AUTH},
+    {"reauth_required", PUTER_ERR_AUTH},
+    {"insufficient_funds", PUTER_ERR_FUNDS},
+    {"subscription_required", PUTER_ERR_FUNDS},
+    {"usage_limited", PUTER_ERR_FUNDS},
+    {"forbidden", PUTER_ERR_REFUSED},
+    {"permission_denied", PUTER_ERR_REFUSED},
+    {"email_must_be_confirmed", PUTER_ERR_REFUSED},
+    {"account_is_not_verified", PUTER_ERR_REFUSED},
+    {"moderation_flagged", PUTER_ERR_REFUSED},
+    {"not_found", PUTER_ERR_NOT_FOUND},
+    {"no_implementation_available", PUTER_ERR_NOT_FOUND},
+    {"bad_request", PUTER_ERR_REQUEST},
+    {"client_bad_json", PUTER_ERR_REQUEST},
+    {"upstream_bad_request", PUTER_ERR_REQUEST},
+    {"too_many_requests", PUTER_ERR_RATE},
+    {"rate_limit_exceeded", PUTER_ERR_RATE},
+    {"upstream_rate_limited", PUTER_ERR_RATE},
+    {"upstream_provider_unavailable", PUTER_ERR_SERVICE},
+    {"upstream_failed", PUTER_ERR_SERVICE},
+    {"upstream_auth_failed", PUTER_ERR_SERVICE},
+    {"db_unavailable", PUTER_ERR_SERVICE},
+    {"internal_error", PUTER_ERR_SERVICE},
+};
+
+/* By the code, since a status can be another's (a vendor's 500 comes as 400);
+ * by the status where there is no code that is known. */
+static puter_result puter__classify(const char *code, int status)
+{
+    size_t i;
+    for (i = 0; i < PUTER__COUNT(puter__codes); i++)
+        if (strcmp(code, puter__codes[i].code) == 0)
+            return puter__codes[i].result;
+    switch (status) {
+    case 401: return PUTER_ERR_AUTH;
+    case 402: return PUTER_ERR_FUNDS;
+    case 403: return PUTER_ERR_REFUSED;
+    case 404: return PUTER_ERR_NOT_FOUND;
+    case 429: return PUTER_ERR_RATE;
+    default:
+        return status >= 400 && status < 500 ? PUTER_ERR_REQUEST
+                                             : PUTER_ERR_SERVICE;
+    }
+}
+
+static const char *puter__advice(puter_result result)
+{
+    switch (result) {
+    case PUTER_ERR_AUTH:
+        return "sign in to Puter again and set the new token "
+               "($PUTER_AUTH_TOKEN)";
+    case PUTER_ERR_FUNDS: return "add credit or choose a cheaper model";
+    case PUTER_ERR_RATE: return "wait a little and try again";
+    case PUTER_ERR_REFUSED: return "the account or the prompt is not allowed";
+    case PUTER_ERR_NOT_FOUND: return "check the model, driver and api_origin";
+    case PUTER_ERR_REQUEST: return "change the request";
+    default: return "try again later or choose another model";
+    }
+}
+
+/* A string of the reply, decoded for a message. */
+static const char *puter__words(puter_client *client, puter_value value)
+{
+    uint32_t high = 0;
+    puter__rewind(&client->scratch);
+    puter__append_value(&client->scratch, value, &high);
+    return client->scratch.length > 0 ? client->scratch.text : "";
+}
+
+/* The service's code, where it looks like one: a word that may be printed
+ * and is not the token. */
+static void puter__keep_code(puter_client *client, puter_value value)
+{
+    const char *code = puter__words(client, value);
+    size_t length = strlen(code);
+    puter__report *report = &client->report;
+    report->error.code[0] = '\0';
+    if (length < sizeof report->error.code && puter__is_token(code, length) &&
+        (report->secret_length == 0 ||
+         strstr(code, report->secret) == NULL))
+        memcpy(report->error.code, code, length + 1);
+}
+
+/* A failure that the service put in words: {"message","code"} or {"error":
+ * ...}, a text or an object of the same. */
+static puter_result puter__refused(puter_client *client, puter_value root)
+{
+    puter_error *error = &client->report.error;
+    puter_value inner = puter_json_get(root, "error");
+    puter_value object = puter__is(inner, PUTER_OBJECT) ? inner : root;
+    puter_value words = puter_json_get(object, "message");
+    int status = error->http_status;
+    puter_result result;
+    if (!puter__is(words, PUTER_STRING))
+        words = inner;
+    if (status < 400)
+        status = (int)(puter_json_integer(puter_json_get(object, "status")) &
+                       0x3FF);
+    puter__keep_code(client, puter_json_get(object, "code"));
+    error->retry_after_ms = client->http.retry_after_ms;
+    result = puter__classify(error->code, status);
+    return puter__fail(&client->report, result,
+                       "the service says: %.*s (HTTP %d%s%s); %s", 300,
+                       puter__words(client, words), error->http_status,
+                       error->code[0] != '\0' ? ", " : "", error->code,
+                       puter__advice(result));
+}
+
+/* A failure in no such words: an empty reply, a proxy's page. */
+static puter_result puter__no_sense(puter_client *client, const char *wrong)
+{
+    const puter_writer *body = &client->answer->body;
+    const puter__http *http = &client->http;
+    bool shown = body->length > 0;
+    puter_result result = http->status < 300
+                              ? PUTER_ERR_PROTOCOL
+                              : puter__classify("", http->status);
+    client->report.error.retry_after_ms = http->retry_after_ms;
+    return puter__fail(&client->report, result,
+                       "%s answered HTTP %d with %s: %s%.*s%s; %s",
+                       client->url.host, http->status,
+                       http->content_type[0] != '\0' ? http->content_type
+                                                     : "no content type",
+                       shown ? "\"" : "an empty body", 100,
+                       shown ? body->text : "", shown ? "\"" : "",
+                       wrong != NULL ? wrong
+                       : http->status == 403
+                           ? "the service may want another origin_header"
+                           : puter__advice(result));
+}
+
+/* "No such driver", in each of the three ways that services say it, and
+ * nothing else: then no model has run, and another driver may be tried. */
+static bool puter__lacks_driver(const puter_client *client, puter_value root)
+{
+    puter_value error = puter_json_get(root, "error");
+    puter_value words = puter_json_get(root, "message");
+    size_t length;
+    const char *text;
+    if (client->kind > PUTER__STREAM)
+        return false;
+    if (strcmp(client->report.error.code, "no_implementation_available") == 0)
+        return true;
+    text = puter__span(puter__is(words, PUTER_STRING) ? words : error,
+                       &length);
+    if (client->http.status == 404)
+        return strcmp(client->report.error.code, "not_found") == 0 &&
+               length >= 17 && memcmp(text, "Driver not found:", 17) == 0;
+    text = puter__span(error, &length);
+    return length >= 24 && memcmp(text, "Calling ai-chat directly", 24) == 0;
+}
+
+/* >> request: what is sent -------------------------------------------------*/
+
+#define PUTER__REQUEST_MAX ((size_t)50 * 1024 * 1024) /* the service's limit */
+
+static void puter__append_base64(puter_writer *out, const void *data,
+                                 size_t size)
+{
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
+                                "stuvwxyz0123456789+/";
+    const unsigned char *p = (const unsigned char *)data;
+    if (size > PUTER__REQUEST_MAX)
+        out->result = PUTER_ERR_LIMIT;
+    if (!puter__reserve(out, size / 3 * 4 + 4))
+        return;
+    for (; size > 0; p += 3) {
+        uint32_t bits = (uint32_t)p[0] << 16;
+        char *four = out->text + out->length;
+        bits |= size > 1 ? (uint32_t)p[1] << 8 : 0;
+        bits |= size > 2 ? p[2] : 0;
+        four[0] = digit[bits >> 18];
+        four[1] = digit[bits >> 12 & 63];
+        four[2] = size > 1 ? digit[bits >> 6 & 63] : '=';
+        four[3] = size > 2 ? digit[bits & 63] : '=';
+        out->length += 4;
+        size -= size > 3 ? 3 : size;
+    }
+    out->text[out->length] = '\0';
+}
+
+/* The type of an image by its first bytes; NULL: none that models take. */
+static const char *puter__image_type(const void *data, size_t size)
+{
+    const char *p = (const char *)data;
+    if (size >= 8 && memcmp(p, "\x89PNG\r\n\x1A\n", 8) == 0)
+        return "image/png";
+    if (size >= 3 && memcmp(p, "\xFF\xD8\xFF", 3) == 0)
+        return "image/jpeg";
+    if (size >= 6 && (memcmp(p, "GIF87a", 6) == 0 ||
+                      memcmp(p, "GIF89a", 6) == 0))
+        return "image/gif";
+    if (size >= 12 && memcmp(p, "RIFF", 4) == 0 &&
+        memcmp(p + 8, "WEBP", 4) == 0)
+        return "image/webp";
+    return NULL;
+}
+
+/* -- checks before anything is sent -- */
+
+static bool puter__is_empty(const char *text)
+{
+    return text == NULL || text[0] == '\0';
+}
+
+/* Reads a caller's JSON into client->json; NULL is fine. */
+static puter_result puter__check_json(puter_client *client, const char *what,
+                                      const char *text, puter_type type)
+{
+    puter__reading reading;
+    puter_result result;
+    if (text == NULL)
+        return PUTER_OK;
+    result = puter__json_read(&client->json, text, strlen(text), &reading);
+    if (result == PUTER_ERR_NOMEM)
+        return puter__client_memory(client);
+    if (result != PUTER_OK)
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "%s is not JSON: byte %d: %s", what,
+                           (int)(reading.at - text), reading.wrong);
+    if (type != PUTER_MISSING &&
+        !puter__is(puter_json_root(&client->json), type))
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "%s must be a JSON object", what);
+    return PUTER_OK;
+}
+
+static puter_result puter__check_part(puter_client *client,
+                                      const puter_part *part)
+{
+    if (part->type == PUTER_PART_JSON)
+        return puter__check_json(client, "a part", part->text, PUTER_MISSING);
+    if (part->type != PUTER_PART_IMAGE || part->data == NULL) {
+        if (puter__is_empty(part->text))
+            return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                               "a message part without text");
+        return PUTER_OK;
+    }
+    if (part->size > PUTER__REQUEST_MAX / 4 * 3)
+        return puter__fail(&client->report, PUTER_ERR_LIMIT,
+                           "an image that is larger than the 50 MB the "
+                           "service takes");
+    if (part->mime_type == NULL &&
+        puter__image_type(part->data, part->size) == NULL)
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "an image that is not PNG, JPEG, GIF or WebP; set "
+                           "mime_type if it is another");
+    return PUTER_OK;
+}
+
+static puter_result puter__check_message(puter_client *client,
+                                         const puter_message *message,
+                                         size_t index)
+{
+    puter_result result = PUTER_OK;
+    size_t i;
+    if (puter__is_empty(message->content) && message->part_count == 0 &&
+        message->tool_call_count == 0)
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "message %d is empty; the service refuses that",
+                           (int)index);
+    if (puter__same(message->role, "tool") &&
+        puter__is_empty(message->tool_call_id))
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "message %d is a tool's without tool_call_id",
+                           (int)index);
+    for (i = 0; i < message->part_count && result == PUTER_OK; i++)
+        result = puter__check_part(client, &message->parts[i]);
+    for (i = 0; i < message->tool_call_count && result == PUTER_OK; i++)
+        result = puter__check_json(client, "a tool call's arguments",
+                                   message->tool_calls[i].arguments,
+                                   PUTER_OBJECT);
+    return result;
+}
+
+static puter_result puter__check_tool(puter_client *client,
+                                      const puter_tool *tool)
+{
+    if (tool->json != NULL)
+        return puter__check_json(client, "a tool's json", tool->json,
+                                 PUTER_OBJECT);
+    if (puter__is_empty(tool->name))
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "a tool without a name");
+    return puter__check_json(client, "a tool's parameters", tool->parameters,
+                             PUTER_OBJECT);
+}
+
+/* Finds what the service would refuse, before anything is sent. */
+static puter_result puter__check_request(puter_client *client,
+                                         const puter_request *request)
+{
+    puter_result result = PUTER_OK;
+    size_t i;
+    if (request == NULL)
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "nothing to ask: there is no request");
+    if (request->prompt == NULL && request->message_count == 0)
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "nothing to ask: set prompt or messages");
+    if (request->prompt != NULL && request->prompt[0] == '\0')
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "the prompt is empty");
+    for (i = 0; i < request->message_count && result == PUTER_OK; i++)
+        result = puter__check_message(client, &request->messages[i], i);
+    for (i = 0; i < request->tool_count && result == PUTER_OK; i++)
+        result = puter__check_tool(client, &request->tools[i]);
+    return result;
+}
+
+/* -- messages -- */
+
+static void puter__write_url(puter_writer *out, const char *type,
+                             const puter_part *part)
+{
+    puter__write_member(out, "type", type);
+    puter_write_key(out, type);
+    puter_write_begin_object(out);
+    if (part->data == NULL) {
+        puter__write_member(out, "url", part->text);
+    } else { /* straight into the request: there is no second copy */
+        const char *mime_type = part->mime_type;
+        if (mime_type == NULL)
+            mime_type = puter__image_type(part->data, part->size);
+        puter_write_key(out, "url");
+        puter__append_string(out, "\"data:");
+        puter__append_escaped(out, mime_type, strlen(mime_type));
+        puter__append_string(out, ";base64,");
+        puter__append_base64(out, part->data, part->size);
+        puter__append(out, "\"", 1);
+        out->comma = true;
+    }
+    puter_write_end_object(out);
+}
+
+static void puter__write_part(puter_writer *out, const puter_part *part)
+{
+    if (part->type == PUTER_PART_JSON) {
+        puter_write_raw(out, part->text, strlen(part->text));
+        return;
+    }
+    puter_write_begin_object(out);
+    switch (part->type) {
+    case PUTER_PART_IMAGE:
+        puter__write_url(out, "image_url", part);
+        break;
+    case PUTER_PART_VIDEO:
+        puter__write_url(out, "video_url", part);
+        break;
+    case PUTER_PART_FILE:
+        puter__write_member(out, "type", "file");
+        puter__write_member(out, "puter_path", part->text);
+        break;
+    default:
+        puter__write_member(out, "type", "text");
+        puter__write_member(out, "text", part->text);
+    }
+    puter_write_end_object(out);
+}
+
+static void puter__write_text_block(puter_writer *out, const char *text)
+{
+    puter_part part = PUTER__ZERO;
+    part.text = text;
+    if (!puter__is_empty(text))
+        puter__write_part(out, &part);
+}
+
+/* A call as the block whose input is an object: the other spelling, arguments
+ * as a string, reaches some vendors encoded twice. */
+static void puter__write_call(puter_writer *out, const puter_tool_call *call)
+{
+    puter_write_begin_object(out);
+    puter__write_member(out, "type", "tool_use");
+    puter__write_member(out, "id", call->id);
+    puter__write_member(out, "name", call->name);
+    puter_write_key(out, "input");
+    if (puter__is_empty(call->arguments))
+        puter_write_raw(out, "{}", 2);
+    else
+        puter_write_raw(out, call->arguments, strlen(call->arguments));
+    puter_write_end_object(out);
+}
+
+static void puter__write_message(puter_writer *out,
+                                 const puter_message *message)
+{
+    size_t i;
+    puter_write_begin_object(out);
+    puter__write_member(out, "role",
+                        message->role != NULL ? message->role : "user");
+    puter__write_member(out, "tool_call_id", message->tool_call_id);
+    if (message->part_count == 0 && message->tool_call_count == 0) {
+        puter__write_member(out, "content", message->content);
+    } else {
+        puter_write_key(out, "content");
+        puter_write_begin_array(out);
+        puter__write_text_block(out, message->content);
+        for (i = 0; i < message->part_count; i++)
+            puter__write_part(out, &message->parts[i]);
+        for (i = 0; i < message->tool_call_count; i++)
+            puter__write_call(out, &message->tool_calls[i]);
+        puter_write_end_array(out);
+    }
+    if (message->cache) {
+        puter_write_key(out, "cache_control");
+        puter_write_raw(out, "{\"type\":\"ephemeral\"}", 20);
+    }
+    puter_write_end_object(out);
+}
+
+static void puter__write_turn(puter_writer *out, const char *role,
+                              const char *content)
+{
+    puter_message message = PUTER__ZERO;
+    message.role = role;
+    message.content = content;
+    puter__write_message(out, &message);
+}
+
+static void puter__write_messages(puter_writer *out,
+                                  const puter_client *client)
+{
+    const puter_request *request = client->request;
+    size_t i;
+    puter_write_begin_array(out);
+    if (!puter__is_empty(request->system))
+        puter__write_turn(out, "system", request->system);
+    for (i = 0; i < request->message_count; i++)
+        puter__write_message(out, &request->messages[i]);
+    if (request->prompt != NULL)
+        puter__write_turn(out, "user", request->prompt);
+    if (client->turns.length > 0)
+        puter_write_raw(out, client->turns.text, client->turns.length);
+    puter_write_end_array(out);
+}
+
+static void puter__write_tool(puter_writer *out, const puter_tool *tool)
+{
+    if (tool->json != NULL) {
+        puter_write_raw(out, tool->json, strlen(tool->json));
+        return;
+    }
+    puter_write_begin_object(out);
+    puter__write_member(out, "type", "function");
+    puter_write_key(out, "function");
+    puter_write_begin_object(out);
+    puter__write_member(out, "name", tool->name);
+    puter__write_member(out, "description", tool->description);
+    if (tool->parameters != NULL) {
+        puter_write_key(out, "parameters");
+        puter_write_raw(out, tool->parameters, strlen(tool->parameters));
+    }
+    puter_write_end_object(out);
+    puter_write_end_object(out);
+}
+
+/* -- the body -- */
+
+/* Begins a member of args, unless extra_args has one of that name. */
+static bool puter__arg(puter_client *client, const char *key)
+{
+    if (client->request->extra_args != NULL &&
+        puter_json_type(puter_json_member(puter_json_root(&client->json), key,
+                                          strlen(key))) != PUTER_MISSING)
+        return false;
+    puter_write_key(&client->out, key);
+    return true;
+}
+
+static void puter__arg_string(puter_client *client, const char *key,
+                              const char *value)
+{
+    if (value != NULL && puter__arg(client, key))
+        puter_write_string(&client->out, value);
+}
+
+/* The model as the driver's route spells it, or as the caller did. */
+static void puter__arg_model(puter_client *client)
+{
+    const char *name = client->request->model;
+    puter__driver driver;
+    if (name == NULL || !puter__arg(client, "model"))
+        return;
+    if (client->route == PUTER_ROUTE_UNIFIED) {
+        puter_write_string(&client->out, name);
+        return;
+    }
+    driver = puter__driver_find(&name);
+    puter__rewind(&client->scratch);
+    if (driver.model == NULL) {
+        puter_write_string(&client->out, name);
+    } else if (strchr(driver.model, '*') == NULL) {
+        puter_write_string(&client->out, driver.model);
+    } else {
+        puter__append(&client->scratch, driver.model,
+                      strlen(driver.model) - 1);
+        puter__append_string(&client->scratch, name);
+        puter_write_chars(&client->out, client->scratch.text,
+                          client->scratch.length);
+        if (client->scratch.result != PUTER_OK)
+            client->out.result = client->scratch.result;
+    }
+}
+
+/* The vendor that the caller pinned; "ai-chat" is a driver, not one. */
+static const char *puter__pinned(const puter_request *request)
+{
+    if (request->provider != NULL)
+        return request->provider;
+    return puter__same(request->driver, "ai-chat") ? NULL : request->driver;
+}
+
+static void puter__write_args(puter_client *client)
+{
+    const puter_request *request = client->request;
+    puter_writer *out = &client->out;
+    size_t i;
+    puter_write_begin_object(out);
+    if (puter__arg(client, "messages"))
+        puter__write_messages(out, client);
+    puter__arg_model(client);
+    if (client->route == PUTER_ROUTE_UNIFIED)
+        puter__arg_string(client, "provider", puter__pinned(request));
+    if (request->has_temperature && puter__arg(client, "temperature"))
+        puter_write_number(out, request->temperature);
+    if (request->max_tokens > 0 && puter__arg(client, "max_tokens"))
+        puter_write_integer(out, request->max_tokens);
+    puter__arg_string(client, "reasoning_effort", request->reasoning_effort);
+    puter__arg_string(client, "verbosity", request->verbosity);
+    if (request->tool_count > 0 && puter__arg(client, "tools")) {
+        puter_write_begin_array(out);
+        for (i = 0; i < request->tool_count; i++)
+            puter__write_tool(out, &request->tools[i]);
+        puter_write_end_array(out);
+    }
+    if (client->kind == PUTER__STREAM && puter__arg(client, "stream"))
+        puter_write_bool(out, true);
+    if (request->extra_args != NULL) { /* its members, between its braces */
+        size_t length;
+        const char *text =
+            puter__span(puter_json_root(&client->json), &length);
+        if (puter_json_count(puter_json_root(&client->json)) > 0)
+            puter_write_raw(out, text + 1, length - 2);
+    }
+    puter_write_end_object(out);
+}
+
+/* {"interface":...,"driver":...,"method":...,"args":{...}} */
+static void puter__write_body(puter_client *client)
+{
+    puter_writer *out = &client->out;
+    const puter_call_request *call = client->call;
+    const puter_request *request = client->request;
+    bool chat = client->kind <= PUTER__STREAM;
+    const char *driver = chat ? puter__pinned(request) : call->driver;
+    if (chat && client->route == PUTER_ROUTE_UNIFIED)
+        driver = "ai-chat";
+    else if (chat && driver == NULL)
+        driver = puter_driver_for_model(request->model);
+    puter_write_begin_object(out);
+    puter__write_member(out, "interface",
+                        chat ? "puter-chat-completion" : call->interface);
+    puter__write_member(out, "driver", driver);
+    puter__write_member(out, "method", chat ? "complete" : call->method);
+    if (chat ? request->test_mode : call->test_mode) {
+        puter_write_key(out, "test_mode");
+        puter_write_bool(out, true);
+    }
+    puter_write_key(out, "args");
+    if (chat)
+        puter__write_args(client);
+    else if (call->args != NULL)
+        puter_write_raw(out, call->args, strlen(call->args));
+    else
+        puter_write_raw(out, "{}", 2);
+    puter_write_end_object(out);
+}
+
+/* -- the head -- */
+
+static void puter__append_field(puter_writer *out, const char *name,
+                                const char *value)
+{
+    puter__append_string(out, name);
+    puter__append_string(out, value);
+    puter__append(out, "\r\n", 2);
+}
+
+/* The site whose API this is: Origin is what a page of it would send, and
+ * services of 2025 demand it. The API's host without "api.". */
+static void puter__append_origin(puter_writer *out, const puter_client *client)
+{
+    const char *host = client->url.host;
+    puter__append_string(out, "Origin: ");
+    if (client->options.origin_header != NULL) {
+        puter__append_string(out, client->options.origin_header);
+    } else {
+        if (puter__matches("api.*", host))
+            host += 4;
+        puter__append_string(out, client->url.secure ? "https://" : "http://");
+        puter__append_authority(out, &client->url, host);
+    }
+    puter__append(out, "\r\n", 2);
+}
+
+static void puter__append_head(puter_writer *out, const puter_client *client,
+                               size_t body_length)
+{
+    bool get = client->kind == PUTER__GET;
+    puter__append_string(out, get ? "GET " : "POST ");
+    puter__append_string(out, client->url.path);
+    puter__append_string(out, get ? client->path : "/drivers/call");
+    puter__append_string(out, " HTTP/1.1\r\nHost: ");
+    puter__append_authority(out, &client->url, client->url.host);
+    puter__append(out, "\r\n", 2);
+    puter__append_origin(out, client);
+    puter__append_field(out, "User-Agent: ",
+                        client->options.user_agent != NULL
+                            ? client->options.user_agent
+                            : "puter.h/" PUTER__VERSION);
+    if (!get) {
+        puter__append_field(out, "Authorization: Bearer ",
+                            client->options.token);
+        puter__append_string(out, "Content-Type: application/json\r\n"
+                                  "Content-Length: ");
+        puter__append_integer(out, (int64_t)body_length);
+        puter__append(out, "\r\n", 2);
+    }
+    puter__append(out, "\r\n", 2);
+}
+
+/* Empties the buffer that held the token before it can be moved or freed. */
+static void puter__wipe_request(puter_client *client)
+{
+    puter__wipe(client->out.text, client->out.capacity);
+    puter__rewind(&client->out);
+    client->out_start = 0;
+}
+
+/* More than the head can need: its fixed words are under 256 bytes. */
+static size_t puter__head_room(const puter_client *client)
+{
+    const char *part[6];
+    size_t room = 256, i;
+    part[0] = client->url.path;
+    part[1] = client->path;
+    part[2] = client->url.host;
+    part[3] = client->options.origin_header;
+    part[4] = client->options.user_agent;
+    part[5] = client->options.token;
+    for (i = 0; i < PUTER__COUNT(part); i++)
+        room += 2 * (part[i] != NULL ? strlen(part[i]) : 0);
+    return room;
+}
+
+/* Writes the whole request into one buffer, to be sent in one piece: first
+ * the body, behind room enough for the head, then, when its length is known,
+ * the head in front of it. So the token is never in memory that moves. */
+static puter_result puter__encode(puter_client *client)
+{
+    puter_writer *out = &client->out, head = PUTER__ZERO;
+    size_t room = puter__head_room(client);
+    puter_result result = PUTER_OK;
+    puter__wipe_request(client);
+    if (client->kind <= PUTER__STREAM)
+        result = puter__check_json(client, "extra_args",
+                                   client->request->extra_args, PUTER_OBJECT);
+    if (result != PUTER_OK)
+        return result;
+    if (puter__reserve(out, room)) {
+        out->length = room;
+        if (client->kind != PUTER__GET)
+            puter__write_body(client);
+    }
+    if (out->length > room + PUTER__REQUEST_MAX)
+        out->result = PUTER_ERR_LIMIT;
+    if (out->result == PUTER_ERR_LIMIT)
+        return puter__fail(&client->report, PUTER_ERR_LIMIT,
+                           "the request is larger than the 50 MB that the "
+                           "service takes; send less");
+    if (out->result != PUTER_OK)
+        return puter__client_memory(client);
+    head.text = out->text;
+    head.capacity = room;
+    puter__append_head(&head, client, out->length - room);
+    client->out_start = room - head.length;
+    memmove(out->text + client->out_start, out->text, head.length);
+    return PUTER_OK;
+}
+
+/* >> exchange: one question on its way, step by step -----------------------*/
+
+/* -- the reply's body -- */
+
+/* A failure that a stream reports in its midst. */
+static bool puter__is_error_line(puter_value line)
+{
+    return puter__type_is(line, "error") ||
+           (puter_json_type(puter_json_get(line, "success")) == PUTER_BOOL &&
+            !puter_json_bool(puter_json_get(line, "success")));
+}
+
+/* A line of a stream, which stands at client->line in the body. */
+static puter_result puter__read_line(puter_client *client)
+{
+    puter__answer *answer = client->answer;
+    const char *text = answer->body.text + client->line;
+    size_t length = answer->body.length - client->line;
+    puter__reading reading;
+    puter_value root;
+    puter_result result;
+    while (length > 0 && (text[length - 1] == '\n' ||
+                          text[length - 1] == '\r' ||
+                          text[length - 1] == ' '))
+        length--;
+    client->line_length = length;
+    client->line = answer->body.length;
+    if (length == 0)
+        return PUTER_OK;
+    result = puter__json_read(&client->json, text, length, &reading);
+    if (result == PUTER_ERR_NOMEM)
+        return puter__client_memory(client);
+    if (result != PUTER_OK)
+        return puter__fail(&client->report, result,
+                           "the stream has a line that is not JSON: byte %d: "
+                           "%s: \"%.*s\"", (int)(reading.at - text),
+                           reading.wrong, 80, text);
+    root = puter_json_root(&client->json);
+    if (puter__is_error_line(root))
+        return puter__refused(client, root);
+    if (puter__type_is(root, "usage"))
+        puter__read_usage(answer, puter_json_get(root, "usage"));
+    else if (!puter__is(root, PUTER_OBJECT) ||
+             !puter__read_block(answer, root))
+        answer->other_due = true;
+    return PUTER_OK;
+}
+
+static puter_result puter__body_result(puter_client *client)
+{
+    puter_result result = puter__answer_result(client->answer);
+    if (result == PUTER_ERR_NOMEM)
+        return puter__client_memory(client);
+    if (result != PUTER_OK)
+        return puter__fail(&client->report, result, "the reply is too large");
+    return PUTER_OK;
+}
+
+/* Starts afresh with a stream's text and lines that are not to be kept. */
+static void puter__discard_told(puter_client *client)
+{
+    puter__answer *answer = client->answer;
+    if (client->line == answer->body.length) {
+        puter__rewind(&answer->body);
+        client->line = 0;
+    }
+    answer->text.writer.length = answer->text.told = 0;
+    answer->reasoning.writer.length = answer->reasoning.told = 0;
+}
+
+/* Whether these bytes are a result for the caller's sink. */
+static bool puter__is_for_sink(const puter_client *client)
+{
+    return client->kind == PUTER__CALL && client->call->sink != NULL &&
+           client->http.status < 300 &&
+           strstr(client->http.content_type, "json") == NULL;
+}
+
+/* Takes from the span: of a stream one line or less, else all. */
+static puter_result puter__take_span(puter_client *client)
+{
+    puter_writer *body = &client->answer->body;
+    const char *end = NULL;
+    size_t take = client->span_length;
+    int64_t limit = client->options.max_reply_bytes;
+    puter_result result;
+    if (client->streamed) {
+        end = (const char *)memchr(client->span, '\n', take);
+        if (end != NULL)
+            take = (size_t)(end - client->span) + 1;
+        if (client->request->discard)
+            puter__discard_told(client);
+    } else if (puter__is_for_sink(client)) {
+        client->span_length = 0;
+        if (client->call->sink(client->call->user, client->span, take) == 0)
+            return PUTER_OK;
+        return puter__fail(&client->report, PUTER_ERR_CANCELLED,
+                           "stopped by the sink");
+    }
+    if (limit > 0 && (uint64_t)body->length + take > (uint64_t)limit)
+        return puter__fail(&client->report, PUTER_ERR_LIMIT,
+                           "the reply is longer than max_reply_bytes");
+    puter__append(body, client->span, take);
+    client->span += take;
+    client->span_length -= take;
+    result = puter__body_result(client);
+    if (result == PUTER_OK && end != NULL)
+        result = puter__read_line(client);
+    return result == PUTER_OK ? puter__body_result(client) : result;
+}
+
+/* -- the reply, when it is whole -- */
+
+static puter_result puter__redirected(puter_client *client)
+{
+    return puter__fail(&client->report, PUTER_ERR_PROTOCOL,
+                       "%s answered HTTP %d: it points to \"%.*s\", and the "
+                       "token is not sent elsewhere; set api_origin to that "
+                       "if you trust it", client->url.host,
+                       client->http.status, 150, client->http.location);
+}
+
+/* Takes the other route, once, where the first has no such driver; the answer
+ * of the first is the one to report when the other has none either. */
+static puter_result puter__reroute(puter_client *client)
+{
+    puter_result result = client->report.error.result;
+    if (client->rerouted) {
+        client->report.error = client->first_error;
+        return client->first_error.result;
+    }
+    if (client->options.route != PUTER_ROUTE_AUTO)
+        return result;
+    client->rerouted = true;
+    client->first_error = client->report.error;
+    client->route = client->route == PUTER_ROUTE_UNIFIED
+                        ? PUTER_ROUTE_DRIVER
+                        : PUTER_ROUTE_UNIFIED;
+    result = puter__encode(client);
+    if (result == PUTER_OK)
+        puter__launch(client);
+    return result;
+}
+
+/* A JSON reply that came whole. */
+static puter_result puter__read_reply(puter_client *client)
+{
+    puter__answer *answer = client->answer;
+    puter_value root = puter_json_root(&client->json);
+    puter_value success = puter_json_get(root, "success");
+    const puter_request *request = client->request;
+    if (client->http.status >= 400 ||
+        (puter__is(success, PUTER_BOOL) && !puter_json_bool(success))) {
+        puter_result result = puter__refused(client, root);
+        if (puter__lacks_driver(client, root))
+            return puter__reroute(client);
+        client->learned = client->route;
+        return result;
+    }
+    client->phase = PUTER__REPLIED;
+    if (client->kind > PUTER__STREAM)
+        return PUTER_OK;
+    client->learned = client->route;
+    if (!puter__read_answer(answer, root))
+        return puter__no_sense(client, "no message is in it");
+    if (request->test_mode || puter__same(request->model, "fake") ||
+        puter__same(request->model, "costly") ||
+        puter__same(request->model, "abuse"))
+        answer->blocked = false;
+    return PUTER_OK;
+}
+
+static puter_result puter__conclude_stream(puter_client *client)
+{
+    puter__answer *answer = client->answer;
+    puter_result result = PUTER_OK;
+    if (client->line < answer->body.length)
+        result = puter__read_line(client); /* its last LF is missing */
+    puter__settle(&answer->text.writer, &answer->text.high);
+    puter__settle(&answer->reasoning.writer, &answer->reasoning.high);
+    client->learned = client->route;
+    if (result == PUTER_OK)
+        client->phase = PUTER__REPLIED;
+    return result;
+}
+
+static puter_result puter__conclude_whole(puter_client *client)
+{
+    puter__answer *answer = client->answer;
+    const puter__http *http = &client->http;
+    bool json = strstr(http->content_type, "json") != NULL;
+    puter__reading reading;
+    puter_result result;
+    if (http->status >= 300 && http->status < 400)
+        return puter__redirected(client);
+    if (client->kind == PUTER__CALL && http->status < 300 && !json) {
+        client->phase = PUTER__REPLIED; /* bytes are the result */
+        return PUTER_OK;
+    }
+    if (answer->body.length == 0)
+        return puter__no_sense(client, NULL);
+    result = puter__json_read(&client->json, answer->body.text,
+                              answer->body.length, &reading);
+    if (result == PUTER_ERR_NOMEM)
+        return puter__client_memory(client);
+    if (result == PUTER_OK &&
+        puter_json_type(puter_json_root(&client->json)) >= PUTER_ARRAY)
+        result = puter__read_reply(client);
+    else
+        result = puter__no_sense(client, http->status < 300
+                                             ? "that is not JSON; is this "
+                                               "the address of a Puter API?"
+                                             : NULL);
+    puter__settle(&answer->text.writer, &answer->text.high);
+    puter__settle(&answer->reasoning.writer, &answer->reasoning.high);
+    return result;
+}
+
+/* The message has ended: the connection is kept where it may be used again,
+ * and the reply is read. */
+static puter_result puter__conclude(puter_client *client)
+{
+    puter_result result;
+    if (client->http.close || client->input_begin != client->input_end)
+        puter__disconnect(client);
+    client->idle_since = puter__now();
+    result = client->streamed ? puter__conclude_stream(client)
+                              : puter__conclude_whole(client);
+    return result == PUTER_OK ? puter__body_result(client) : result;
+}
+
+static puter_result puter__receive(puter_client *client)
+{
+    puter__http_step step;
+    puter_result result;
+    int count;
+    if (client->span_length > 0)
+        return puter__take_span(client);
+    result = puter__read_step(client, &step);
+    if (result != PUTER_OK)
+        return result;
+    if (step == PUTER__STEP_END)
+        return puter__conclude(client);
+    if (step != PUTER__STEP_MORE)
+        return PUTER_OK;
+    result = puter__check_time(client);
+    if (result != PUTER_OK)
+        return result;
+    count = puter__fill(client);
+    if (puter__must_wait(client, count))
+        return PUTER_WAIT;
+    if (count == 0 && puter__http_may_end(&client->http))
+        client->http.state = PUTER__COMPLETE;
+    else if (count <= 0)
+        return puter__transport_failed(client, count);
+    return PUTER_OK;
+}
+
+/* -- what to do about a failure -- */
+
+/* A connection from an earlier exchange, closed under this one: sent again on
+ * a new one, once, if the service cannot have seen all of it, or if it only
+ * reads. */
+static bool puter__may_resend(const puter_client *client, puter_result result)
+{
+    return client->reused && !client->resent &&
+           (result == PUTER_ERR_CLOSED || result == PUTER_ERR_TLS) &&
+           client->http.head_lines == 0 &&
+           (client->sent < client->out.length ||
+            client->kind == PUTER__GET);
+}
+
+/* Whether a failure is one to wait out: the gate's "too many requests" came
+ * before any work; the rest only for what merely reads. */
+static bool puter__may_retry(const puter_client *client, puter_result result)
+{
+    int status = client->report.error.http_status;
+    if (client->retries >= client->options.max_retries || client->streamed)
+        return false;
+    if (result == PUTER_ERR_RATE)
+        return true;
+    return client->kind == PUTER__GET &&
+           (result == PUTER_ERR_CLOSED ||
+            (status >= 502 && status <= 504));
+}
+
+/* 250, 500, 1000, then 2000 ms, each up to a quarter longer, so that clients
+ * refused together do not return together; or what the service asks for. */
+static int64_t puter__retry_pause(const puter_client *client)
+{
+    int asked = client->report.error.retry_after_ms;
+    int pause = client->retries < 3 ? 250 << client->retries : 2000;
+    int64_t jitter = (puter__now() * 7919 + (int64_t)(intptr_t)client / 16) %
+                     (pause / 4);
+    return asked > 0 ? asked : pause + (jitter < 0 ? -jitter : jitter);
+}
+
+/* Sends the exchange again where that is safe, now or after a pause; else it
+ * has failed. */
+static puter_result puter__recover(puter_client *client, puter_result result)
+{
+    if (client->http.state != PUTER__COMPLETE)
+        puter__disconnect(client);
+    if (puter__may_resend(client, result)) {
+        client->resent = true;
+        puter__launch(client);
+        return PUTER_OK;
+    }
+    if (puter__may_retry(client, result)) {
+        int64_t until = puter__now() + puter__retry_pause(client);
+        if (until < client->total_deadline) {
+            client->retries++;
+            client->pause_until = until;
+            client->phase = PUTER__PAUSE;
+            return PUTER_OK;
+        }
+    }
+    client->phase = PUTER__FAILED;
+    return result;
+}
+
+/* -- events -- */
+
+/* What the next event is of: 0 where all has been told. */
+static int puter__due(const puter_client *client)
+{
+    const puter__answer *answer = client->answer;
+    if (answer->reasoning.told < answer->reasoning.writer.length)
+        return PUTER_EVENT_REASONING;
+    if (answer->text.told < answer->text.writer.length)
+        return PUTER_EVENT_TEXT;
+    if (answer->calls_told < answer->calls.length)
+        return PUTER_EVENT_TOOL_CALL;
+    if (answer->images_told < answer->images.length)
+        return PUTER_EVENT_IMAGE;
+    if (answer->compaction_due)
+        return PUTER_EVENT_COMPACTION;
+    if (answer->usage_due)
+        return PUTER_EVENT_USAGE;
+    return answer->other_due ? PUTER_EVENT_OTHER : 0;
+}
+
+static void puter__tell_text(puter_event *event, puter__channel *channel)
+{
+    event->text = channel->writer.text + channel->told;
+    event->length = channel->writer.length - channel->told;
+    channel->told = channel->writer.length;
+}
+
+static void puter__tell(puter_client *client, puter_event *event)
+{
+    puter__answer *answer = client->answer;
+    const puter_image *image;
+    event->type = (puter_event_type)puter__due(client);
+    event->json = answer->body.text;
+    event->json_length = answer->body.length;
+    if (client->streamed) {
+        event->json = client->json.text;
+        event->json_length = client->line_length;
+    }
+    switch (event->type) {
+    case PUTER_EVENT_REASONING:
+        puter__tell_text(event, &answer->reasoning);
+        break;
+    case PUTER_EVENT_TEXT:
+        puter__tell_text(event, &answer->text);
+        break;
+    case PUTER_EVENT_TOOL_CALL:
+        event->tool_call = (const puter_tool_call *)(const void *)
+                           (answer->calls.text + answer->calls_told);
+        answer->calls_told += sizeof *event->tool_call;
+        break;
+    case PUTER_EVENT_IMAGE:
+        image = (const puter_image *)(const void *)
+                (answer->images.text + answer->images_told);
+        event->text = image->url;
+        event->length = image->length;
+        answer->images_told += sizeof *image;
+        break;
+    case PUTER_EVENT_COMPACTION:
+        event->text = answer->compaction;
+        event->length = strlen(answer->compaction);
+        answer->compaction_due = false;
+        break;
+    case PUTER_EVENT_USAGE:
+        event->usage = &answer->usage;
+        answer->usage_due = false;
+        break;
+    default:
+        answer->other_due = false;
+    }
+}
+
+/* Takes the exchange as far as it goes without waiting, or to an event. */
+static puter_result puter__advance(puter_client *client)
+{
+    puter_result result = PUTER_OK;
+    client->want = 0;
+    while (client->phase > PUTER__IDLE && client->phase < PUTER__REPLIED) {
+        if (client->phase != PUTER__RECEIVE)
+            result = puter__check_time(client);
+        if (result == PUTER_OK) {
+            switch (client->phase) {
+            case PUTER__PAUSE:
+                if (puter__now() < client->pause_until)
+                    return PUTER_WAIT;
+                puter__launch(client);
+                break;
+            case PUTER__CONNECT: result = puter__connect(client); break;
+#ifndef PUTER_NO_TLS
+            case PUTER__HANDSHAKE: result = puter__handshake(client); break;
+#endif
+            case PUTER__SEND: result = puter__send(client); break;
+            default: result = puter__receive(client);
+            }
+        }
+        if (result < 0)
+            result = puter__recover(client, result);
+        if (result != PUTER_OK || puter__due(client) != 0)
+            return result;
+    }
+    return result;
+}
+
+/* -- rounds of tools -- */
+
+static const puter_tool *puter__find_tool(const puter_client *client,
+                                          const puter_tool_call *call)
+{
+    const puter_request *request = client->request;
+    size_t i;
+    for (i = 0; i < request->tool_count; i++)
+        if (request->tools[i].call != NULL &&
+            puter__same(request->tools[i].name, call->name))
+            return &request->tools[i];
+    return NULL;
+}
+
+static const puter_tool_call *puter__calls(const puter_client *client,
+                                           size_t *count)
+{
+    const puter_writer *calls = &client->answer->calls;
+    *count = calls->length / sizeof(puter_tool_call);
+    return (const puter_tool_call *)(const void *)calls->text;
+}
+
+/* Whether the library runs the calls that came: each has a tool that can. */
+static bool puter__runs_tools(const puter_client *client)
+{
+    int most = client->request->max_tool_rounds;
+    size_t count, i;
+    const puter_tool_call *calls = puter__calls(client, &count);
+    for (i = 0; i < count; i++)
+        if (puter__find_tool(client, &calls[i]) == NULL)
+            return false;
+    return count > 0 && client->rounds < (most == 0 ? 8 : most);
+}
+
+/* Runs one tool and adds its result as a message. */
+static void puter__run_tool(puter_client *client, const puter_tool_call *call)
+{
+    const puter_tool *tool = puter__find_tool(client, call);
+    puter_writer *turns = &client->turns, result = PUTER__ZERO;
+    puter_message message = PUTER__ZERO;
+    int failed;
+    client->in_tool = true;
+    failed = tool->call(tool->user, call, &result);
+    client->in_tool = false;
+    puter__rewind(&client->scratch);
+    if (failed)
+        puter__append_string(&client->scratch, "The tool failed: ");
+    if (result.length > 0)
+        puter__append(&client->scratch, result.text, result.length);
+    else
+        puter__append_string(&client->scratch, "(no output)");
+    if (result.result != PUTER_OK || client->scratch.result != PUTER_OK)
+        turns->result = PUTER_ERR_NOMEM;
+    message.role = "tool";
+    message.tool_call_id = call->id;
+    message.content = client->scratch.text;
+    if (turns->result == PUTER_OK)
+        puter__write_message(turns, &message);
+    puter_writer_free(&result);
+}
+
+/* Answers the model's calls and sends the conversation on. */
+static puter_result puter__next_round(puter_client *client)
+{
+    puter__answer *answer = client->answer;
+    puter_message message = PUTER__ZERO;
+    puter_result result = PUTER_OK;
+    size_t i;
+    message.role = "assistant";
+    message.content = answer->text.writer.text;
+    message.tool_calls = puter__calls(client, &message.tool_call_count);
+    for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++)
+        result = puter__check_json(client, "the arguments of a tool's call",
+                                   message.tool_calls[i].arguments,
+                                   PUTER_OBJECT);
+    if (result != PUTER_OK)
+        return client->report.error.result = PUTER_ERR_PROTOCOL;
+    puter__write_message(&client->turns, &message);
+    for (i = 0; i < message.tool_call_count; i++)
+        puter__run_tool(client, &message.tool_calls[i]);
+    if (client->turns.result != PUTER_OK)
+        return puter__client_memory(client);
+    puter__rewind(&answer->text.writer);
+    puter__rewind(&answer->reasoning.writer);
+    puter__rewind(&answer->calls);
+    answer->text.told = answer->reasoning.told = answer->calls_told = 0;
+    client->rounds++;
+    result = puter__encode(client);
+    if (result == PUTER_OK)
+        puter__launch(client);
+    return result;
+}
+
+/* -- begin, next, end: what every call is made of -- */
+
+/* Clears the last failure; refuses what the options or the moment forbid. */
+static puter_result puter__enter(puter_client *client)
+{
+    puter__report *report = &client->report;
+    if (client->in_tool)
+        return PUTER_ERR_ARGUMENT;
+    memset(&report->error, 0, sizeof report->error);
+    report->error.result = PUTER_OK;
+    if (client->defect.result != PUTER_OK) {
+        report->error = client->defect;
+        return report->error.result;
+    }
+    if (client->phase != PUTER__IDLE)
+        return puter__fail(report, PUTER_ERR_ARGUMENT,
+                           "another exchange is under way on this client; end "
+                           "it by puter_stream_end");
+    return PUTER_OK;
+}
+
+static void puter__finish(puter_client *client)
+{
+    client->phase = PUTER__IDLE;
+    client->request = NULL;
+    client->call = NULL;
+    client->path = NULL;
+    client->want = 0;
+}
+
+/* Encodes what client->request, call or path ask, and sets out. */
+static puter_result puter__begin(puter_client *client, puter__kind kind)
+{
+    puter_result result = PUTER_OK;
+    puter__answer_free(client->answer);
+    client->answer = puter__answer_new();
+    if (client->input == NULL)
+        client->input = (char *)PUTER_MALLOC(PUTER__INPUT_SIZE);
+    if (client->answer == NULL || client->input == NULL)
+        result = puter__client_memory(client);
+    else if (kind != PUTER__GET && puter__is_empty(client->options.token))
+        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                             "no token: set $PUTER_AUTH_TOKEN or the option "
+                             "token (README tells how to get one)");
+    client->kind = kind;
+    client->rerouted = client->resent = false;
+    client->retries = client->rounds = 0;
+    puter__rewind(&client->turns);
+    client->route = client->options.route;
+    if (client->route == PUTER_ROUTE_AUTO)
+        client->route = kind <= PUTER__STREAM &&
+                                puter__same(client->request->driver, "ai-chat")
+                            ? PUTER_ROUTE_UNIFIED
+                            : client->learned;
+    if (result == PUTER_OK)
+        result = puter__encode(client);
+    if (result != PUTER_OK) {
+        puter__finish(client);
+        return result;
+    }
+    client->total_deadline =
+        puter__deadline(client->options.total_timeout_ms);
+    puter__launch(client);
+    return PUTER_OK;
+}
+
+/* One event, the end, or a failure; waits unless it may not. */
+static int puter__next(puter_client *client, puter_event *event, bool waits)
+{
+    puter_result result = PUTER_OK;
+    for (;;) {
+        memset(event, 0, sizeof *event);
+        if (puter__due(client) != 0) {
+            puter__tell(client, event);
+            return 1;
+        }
+        if (client->phase == PUTER__FAILED)
+            return client->report.error.result;
+        if (client->phase == PUTER__REPLIED) {
+            if (client->kind > PUTER__STREAM || !puter__runs_tools(client))
+                return 0;
+            result = puter__next_round(client);
+        } else {
+            result = puter__advance(client);
+        }
+        if (result == PUTER_WAIT && !waits)
+            return PUTER_WAIT;
+        if (result == PUTER_WAIT)
+            result = puter__wait(client);
+        if (result < 0) {
+            puter__disconnect(client);
+            client->phase = PUTER__FAILED;
+        }
+    }
+}
+
+/* Moves what came into the caller's reply. */
+static void puter__give(puter_client *client, puter_reply *reply)
+{
+    puter__answer *answer = client->answer;
+    bool bytes = client->kind == PUTER__CALL &&
+                 strstr(client->http.content_type, "json") == NULL;
+    reply->text = puter__or_empty(answer->text.writer.text);
+    reply->length = answer->text.writer.length;
+    reply->reasoning = puter__or_empty(answer->reasoning.writer.text);
+    reply->reasoning_length = answer->reasoning.writer.length;
+    reply->role = answer->role != NULL ? answer->role : "assistant";
+    reply->model = puter__or_empty(answer->model);
+    reply->service = puter__or_empty(answer->service);
+    reply->finish_reason = puter__or_empty(answer->finish_reason);
+    reply->tool_calls = puter__calls(client, &reply->tool_call_count);
+    reply->images = (const puter_image *)(const void *)answer->images.text;
+    reply->image_count = answer->images.length / sizeof *reply->images;
+    reply->compaction = puter__or_empty(answer->compaction);
+    reply->usage = answer->usage;
+    reply->usage_limited = answer->usage_limited;
+    reply->blocked = answer->blocked;
+    reply->complete = client->phase == PUTER__REPLIED;
+    reply->json = bytes ? "" : puter__or_empty(answer->body.text);
+    reply->json_length = bytes ? 0 : answer->body.length;
+    reply->body = bytes ? puter__or_empty(answer->body.text) : "";
+    reply->size = bytes ? answer->body.length : 0;
+    puter__keep(answer->content_type, sizeof answer->content_type,
+                client->http.content_type, strlen(client->http.content_type));
+    reply->content_type = answer->content_type;
+    reply->memory = answer;
+    client->answer = NULL;
+}
+
+static puter_result puter__end(puter_client *client, puter_reply *reply)
+{
+    puter_result result = client->report.error.result;
+    if (client->phase != PUTER__FAILED)
+        result = PUTER_OK;
+    if (client->phase != PUTER__REPLIED && client->phase != PUTER__FAILED)
+        puter__disconnect(client);
+    if (reply != NULL)
+        puter__give(client, reply);
+    puter__finish(client);
+    return result;
+}
+
+/* Begin, next to the end, end: the blocking calls. */
+static puter_result puter__exchange(puter_client *client, puter__kind kind,
+                                    puter_reply *reply)
+{
+    puter_event event;
+    puter_result result = puter__begin(client, kind);
+    if (result != PUTER_OK)
+        return result;
+    while (puter__next(client, &event, true) == 1)
+        continue;
+    return puter__end(client, reply);
+}
+
+/* >> public: the calls -----------------------------------------------------*/
+
+static const puter_error puter__no_client = {
+    "out of memory: there is no client", "", 0, 0, PUTER_ERR_NOMEM};
+
+PUTER_API const puter_error *puter_last_error(const puter_client *client)
+{
+    return client != NULL ? &client->report.error : &puter__no_client;
+}
+
+PUTER_API void puter_reply_free(puter_reply *reply)
+{
+    if (reply == NULL)
+        return;
+    puter__answer_free((puter__answer *)reply->memory);
+    memset(reply, 0, sizeof *reply);
+}
+
+/* Sets a reply empty before anything else happens, and enters. */
+static puter_result puter__enter_for(puter_client *client, puter_reply *reply)
+{
+    if (reply != NULL)
+        memset(reply, 0, sizeof *reply);
+    return client != NULL ? puter__enter(client) : PUTER_ERR_NOMEM;
+}
+
+PUTER_API puter_result puter_chat(puter_client *client,
+                                  const puter_request *request,
+                                  puter_reply *reply)
+{
+    puter_result result = puter__enter_for(client, reply);
+    if (result == PUTER_OK)
+        result = puter__check_request(client, request);
+    if (result != PUTER_OK)
+        return result;
+    client->request = request;
+    return puter__exchange(client, PUTER__CHAT, reply);
+}
+
+PUTER_API puter_result puter_ask(puter_client *client, const char *model,
+                                 const char *prompt, puter_reply *reply)
+{
+    puter_request request;
+    memset(&request, 0, sizeof request);
+    request.model = model;
+    request.prompt = prompt;
+    return puter_chat(client, &request, reply);
+}
+
+PUTER_API puter_result puter_stream_begin(puter_client *client,
+                                          const puter_request *request)
+{
+    puter_result result = puter__enter_for(client, NULL);
+    if (result == PUTER_OK)
+        result = puter__check_request(client, request);
+    if (result != PUTER_OK)
+        return result;
+    client->request = request;
+    result = puter__begin(client, PUTER__STREAM);
+    if (result == PUTER_OK)
+        result = puter__advance(client);
+    if (result < 0)
+        puter__finish(client);
+    return result == PUTER_WAIT && !client->options.nonblocking ? PUTER_OK
+                                                                : result;
+}
+
+PUTER_API int puter_stream_next(puter_client *client, puter_event *event)
+{
+    puter_event ignored;
+    if (event == NULL)
+        event = &ignored;
+    memset(event, 0, sizeof *event);
+    if (client == NULL)
+        return PUTER_ERR_NOMEM;
+    if (client->phase == PUTER__IDLE)
+        return client->report.error.result != PUTER_OK
+                   ? client->report.error.result
+                   : puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                                 "no stream has begun");
+    return client->in_tool ? PUTER_ERR_ARGUMENT
+                           : puter__next(client, event,
+                                         !client->options.nonblocking);
+}
+
+PUTER_API puter_result puter_stream_end(puter_client *client,
+                                        puter_reply *reply)
+{
+    if (reply != NULL)
+        memset(reply, 0, sizeof *reply);
+    if (client == NULL)
+        return PUTER_ERR_NOMEM;
+    if (client->in_tool)
+        return PUTER_ERR_ARGUMENT;
+    if (client->phase == PUTER__IDLE)
+        return client->report.error.result != PUTER_OK
+                   ? client->report.error.result
+                   : puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                                 "no stream has begun");
+    return puter__end(client, reply);
+}
+
+PUTER_API puter_result puter_call(puter_client *client,
+                                  const puter_call_request *call,
+                                  puter_reply *reply)
+{
+    puter_result result = puter__enter_for(client, reply);
+    if (result == PUTER_OK &&
+        (puter__is_empty(call->interface) || puter__is_empty(call->method)))
+        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                             "a call needs an interface and a method");
+    if (result == PUTER_OK)
+        result = puter__check_json(client, "args", call->args, PUTER_OBJECT);
+    if (result != PUTER_OK)
+        return result;
+    client->call = call;
+    return puter__exchange(client, PUTER__CALL, reply);
+}
+
+PUTER_API puter_result puter_models(puter_client *client, const char *provider,
+                                    puter_reply *reply)
+{
+    static const char *const paths[] = {"/puterai/chat/models/details",
+                                        "/puterai/chat/models"};
+    puter_result result = puter__enter_for(client, reply);
+    size_t i;
+    (void)provider;
+    for (i = 0; i < PUTER__COUNT(paths) && result == PUTER_OK; i++) {
+        client->path = paths[i];
+        result = puter__exchange(client, PUTER__GET, reply);
+        if (result != PUTER_ERR_NOT_FOUND || i + 1 == PUTER__COUNT(paths))
+            return result;
+        puter_reply_free(reply);
+        result = puter__enter(client);
+    }
+    return result;
+}
+
+/* -- open and close -- */
+
+static puter_result puter__defect(puter_client *client, puter_result result)
+{
+    client->defect = client->report.error;
+    return result;
+}
+
+/* Makes an option the client's own: the caller's, or the environment's. */
+static const char *puter__adopt(puter_client *client, const char *value,
+                                const char *variable)
+{
+    size_t size;
+    char *copy;
+    if (value == NULL && variable != NULL && !client->options.no_environment)
+        value = getenv(variable);
+    if (value == NULL)
+        return NULL;
+    size = strlen(value) + 1;
+    copy = (char *)PUTER_MALLOC(size);
+    if (copy == NULL)
+        puter__client_memory(client);
+    else
+        memcpy(copy, value, size);
+    return copy;
+}
+
+static void puter__adopt_strings(puter_client *client)
+{
+    puter_options *o = &client->options;
+    /* Whoever started a set-user-id program must not tell it where to go. */
+    if (getuid() != geteuid() || getgid() != getegid())
+        o->no_environment = true;
+    o->token = puter__adopt(client, o->token, "PUTER_AUTH_TOKEN");
+    o->api_origin = puter__adopt(client, o->api_origin, "PUTER_API_ORIGIN");
+    o->origin_header = puter__adopt(client, o->origin_header, NULL);
+    o->user_agent = puter__adopt(client, o->user_agent, NULL);
+    o->ca_file = puter__adopt(client, o->ca_file, NULL);
+    o->proxy = puter__adopt(client, o->proxy, NULL);
+    if (o->token != NULL) {
+        client->report.secret = o->token;
+        client->report.secret_length = strlen(o->token);
+    }
+}
+
+static int puter__or_default(int value, int normal)
+{
+    return value == 0 ? normal : value;
+}
+
+static puter_result puter__check_options(puter_client *client)
+{
+    const puter_options *o = &client->options;
+    puter__report *report = &client->report;
+    const char *origin = o->api_origin, *c;
+    if (report->error.result != PUTER_OK)
+        return report->error.result;
+    if (origin == NULL)
+        origin = "https://api.puter.com";
+    if (!puter__url_read(&client->url, origin))
+        return puter__fail(report, PUTER_ERR_ARGUMENT,
+                           "api_origin \"%.*s\" is not http(s)://host[:port]"
+                           "[/path]", 200, origin);
+    for (c = puter__or_empty(o->token); *c != '\0'; c++)
+        if (*c <= ' ' || *c >= 0x7F)
+            return puter__fail(report, PUTER_ERR_ARGUMENT,
+                               "the token holds a space, a line end or "
+                               "another byte that no token has; copy it anew");
+    if ((o->origin_header != NULL &&
+         !puter__is_field_text(o->origin_header, strlen(o->origin_header))) ||
+        (o->user_agent != NULL &&
+         !puter__is_field_text(o->user_agent, strlen(o->user_agent))))
+        return puter__fail(report, PUTER_ERR_ARGUMENT,
+                           "origin_header or user_agent holds a control byte");
+    if (!client->url.secure && !client->transport->secure &&
+        !o->allow_plain_http && !puter__url_is_loopback(&client->url))
+        return puter__fail(report, PUTER_ERR_ARGUMENT,
+                           "%s is plain http: anyone on the way could read "
+                           "the token; use https://, or set "
+                           "allow_plain_http", origin);
+#ifdef PUTER_NO_TLS
+    if (puter__uses_tls(client))
+        return puter__fail(report, PUTER_ERR_ARGUMENT,
+                           "%s needs TLS, and this program was built with "
+                           "PUTER_NO_TLS", origin);
+#endif
+    return PUTER_OK;
+}
+
+static puter_result puter__set_transport(puter_client *client)
+{
+    if (client->options.transport != NULL) {
+        client->transport = client->options.transport;
+        return PUTER_OK;
+    }
+    client->transport = &client->own;
+#ifdef PUTER_NO_SOCKETS
+    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                       "no transport is set, and this program was built with "
+                       "PUTER_NO_SOCKETS");
+#else
+    client->socket.report = &client->report;
+    client->socket.fd = -1;
+    client->own.ctx = &client->socket;
+    client->own.open = puter__socket_open;
+    client->own.read = puter__socket_read;
+    client->own.write = puter__socket_write;
+    client->own.wait = puter__socket_wait;
+    client->own.close = puter__socket_close;
+    return PUTER_OK;
+#endif
+}
+
+PUTER_API puter_client *puter_open(const puter_options *options)
+{
+    puter_client *client = (puter_client *)PUTER_MALLOC(sizeof *client);
+    puter_options *o;
+    puter_result result;
+    if (client == NULL)
+        return NULL;
+    memset(client, 0, sizeof *client);
+    o = &client->options;
+    if (options != NULL)
+        *o = *options;
+    result = puter__set_transport(client);
+    puter__adopt_strings(client);
+    if (result == PUTER_OK)
+        result = puter__check_options(client);
+    o->connect_timeout_ms = puter__or_default(o->connect_timeout_ms, 15000);
+    o->idle_timeout_ms = puter__or_default(o->idle_timeout_ms, 300000);
+    o->total_timeout_ms = puter__or_default(o->total_timeout_ms, -1);
+    o->max_retries = puter__or_default(o->max_retries, 8);
+    if (o->max_reply_bytes == 0)
+        o->max_reply_bytes = (int64_t)64 << 20;
+    /* The public service is known to speak only the one. */
+    client->learned = puter__same(client->url.host, "api.puter.com")
+                          ? PUTER_ROUTE_UNIFIED
+                          : PUTER_ROUTE_DRIVER;
+#ifndef PUTER_NO_TLS
+    client->tls.below = client->transport;
+    client->tls.report = &client->report;
+    client->tls.url = &client->url;
+    client->tls.options = o;
+#endif
+    if (result != PUTER_OK)
+        puter__defect(client, result);
+    return client;
+}
+
+static void puter__release(const char *text)
+{
+    if (text != NULL)
+        puter__wipe((char *)text, strlen(text));
+    PUTER_FREE((char *)text);
+}
+
+PUTER_API void puter_close(puter_client *client)
+{
+    puter_options *o;
+    if (client == NULL || client->in_tool)
+        return;
+    o = &client->options;
+    puter__disconnect(client);
+#ifndef PUTER_NO_TLS
+    puter__tls_free(&client->tls);
+#endif
+    puter__wipe_request(client);
+    puter_writer_free(&client->out);
+    puter_writer_free(&client->turns);
+    puter_writer_free(&client->scratch);
+    puter__answer_free(client->answer);
+    PUTER_FREE(client->json.nodes);
+    PUTER_FREE(client->input);
+    puter__release(o->token);
+    puter__release(o->api_origin);
+    puter__release(o->origin_header);
+    puter__release(o->user_agent);
+    puter__release(o->ca_file);
+    puter__release(o->proxy);
+    puter__wipe(client, sizeof *client);
+    PUTER_FREE(client);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#undef PUTER__PRINTF
+#undef PUTER__STRING
+#undef PUTER__NUMBER
+#undef PUTER__VERSION
+#undef PUTER__COUNT
+#undef PUTER__ZERO
+#undef PUTER__REPLACEMENT
+#undef PUTER__MAX_DEPTH
+#undef PUTER__MAX_DOCUMENT
+#undef PUTER__TYPE
+#undef PUTER__ESCAPED
+#undef PUTER__ONE
+#undef PUTER__TOP
+#undef PUTER__NEVER
+#undef PUTER__SEND_FLAGS
+#undef PUTER__MAX_ADDRESSES
+#undef PUTER__BELOW_FAILED
+#undef PUTER__INPUT_SIZE
+#undef PUTER__HEAD_MAX
+#undef PUTER__HEAD_LINES
+#undef PUTER__INTERIM_MAX
+#undef PUTER__OVERHEAD_MAX
+#undef PUTER__REQUEST_MAX
+
+#endif /* the POSIX declarations are there */
+#endif /* PUTER_IMPLEMENTATION */
+
+/* MIT License
+ *
+ * Copyright (c) 2026 the puter.h authors
+ *
+ * Permission is hereby granted, free of charge, to any person obtaining a copy
+ * of this software and associated documentation files (the "Software"), to
+ * deal in the Software without restriction, including without limitation the
+ * rights to use, copy, modify, merge, publish, distribute, sublicense, and/or
+ * sell copies of the Software, and to permit persons to whom the Software is
+ * furnished to do so, subject to the following conditions:
+ *
+ * The above copyright notice and this permission notice shall be included in
+ * all copies or substantial portions of the Software.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+ * IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+ * FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+ * AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+ * LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
+ * FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
+ * IN THE SOFTWARE.
+ */

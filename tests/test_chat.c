@@ -1,0 +1,1759 @@
+/* test_chat.c - what is asked of the service, and what its answers mean. */
+#define PUTER_IMPLEMENTATION
+#include "../puter.h"
+
+#include "script.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define SAYS(message) \
+    "{\"success\":true,\"result\":{\"message\":" message \
+    ",\"finish_reason\":\"stop\"}}"
+#define HALO SAYS("{\"role\":\"assistant\",\"content\":\"Halo juga\"}")
+
+/* ---- JSON, compared as values ------------------------------------------- */
+
+static bool same_json(puter_value a, puter_value b)
+{
+    size_t i, length = 0, other = 0;
+    const char *key, *text = puter_json_string(a, &length);
+    if (puter_json_type(a) != puter_json_type(b) ||
+        puter_json_count(a) != puter_json_count(b) ||
+        puter_json_number(a) != puter_json_number(b) ||
+        puter_json_bool(a) != puter_json_bool(b) ||
+        memcmp(text, puter_json_string(b, &other), length + 1) != 0)
+        return false;
+    for (i = 0; i < puter_json_count(a); i++) {
+        puter_value twin = puter_json_at(b, i);
+        if (puter_json_type(a) == PUTER_OBJECT) {
+            key = puter_json_string(puter_json_key(a, i), &length);
+            twin = puter_json_member(b, key, length);
+        }
+        if (!same_json(puter_json_at(a, i), twin))
+            return false;
+    }
+    return true;
+}
+
+static void check_json(const char *seen, const char *path, const char *wanted)
+{
+    puter_json *a = puter_json_parse(seen, strlen(seen), NULL);
+    puter_json *b = puter_json_parse(wanted, strlen(wanted), NULL);
+    CHECK(b);
+    if (!same_json(puter_json_get(puter_json_root(a), path),
+                   puter_json_root(b)))
+        CHECK_STR(seen, wanted);
+    else
+        CHECK(a);
+    puter_json_free(a);
+    puter_json_free(b);
+}
+
+/* The members of a request's body, by the request's index. */
+static void check_member(const script *peer, size_t index, const char *path,
+                         const char *wanted)
+{
+    const char *sent = script_sent(peer, index);
+    puter_json *json = puter_json_parse(sent, strlen(sent), NULL);
+    CHECK(json);
+    CHECK_STR(puter_json_string(puter_json_get(puter_json_root(json), path),
+                                NULL), wanted);
+    puter_json_free(json);
+}
+
+/* ---- the request -------------------------------------------------------- */
+
+/* The original description, to the byte. */
+static void test_simple_question(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
+    char head[512];
+    CHECK_IN("simple question");
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", &reply), PUTER_OK);
+    CHECK_STR(reply.text, "Halo juga");
+    CHECK_STR(script_sent(&peer, 0),
+              "{\"interface\":\"puter-chat-completion\","
+              "\"driver\":\"openai-completion\",\"method\":\"complete\","
+              "\"args\":{\"messages\":[{\"role\":\"user\",\"content\":"
+              "\"Halo\"}],\"model\":\"gpt-4\"}}");
+    snprintf(head, sizeof head,
+             "POST /drivers/call HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
+             "Origin: http://127.0.0.1:1\r\nUser-Agent: puter.h/%d.%d.%d\r\n"
+             "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+             "Content-Length: %d\r\n\r\n",
+             PUTER_VERSION_MAJOR, PUTER_VERSION_MINOR, PUTER_VERSION_PATCH,
+             SCRIPT_TOKEN, (int)strlen(script_sent(&peer, 0)));
+    CHECK(strncmp(peer.requests[0].bytes, head, strlen(head)) == 0);
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+/* Where api_origin leads, and what the request's head makes of it. */
+static void test_origins(void)
+{
+    static const struct {
+        const char *origin, *host;
+        int port;
+        const char *target, *host_line, *origin_line;
+    } rows[] = {
+        {"https://api.puter.com", "api.puter.com", 443, "/drivers/call",
+         "api.puter.com", "https://puter.com"},
+        {"https://api.puter.com/", "api.puter.com", 443, "/drivers/call",
+         "api.puter.com", "https://puter.com"},
+        {"https://api.puter.com:443", "api.puter.com", 443, "/drivers/call",
+         "api.puter.com", "https://puter.com"},
+        {"HTTPS://API.Puter.com", "api.puter.com", 443, "/drivers/call",
+         "api.puter.com", "https://puter.com"},
+        {"http://api.puter.localhost:4100", "api.puter.localhost", 4100,
+         "/drivers/call", "api.puter.localhost:4100",
+         "http://puter.localhost:4100"},
+        {"https://example.org:8443/base/path", "example.org", 8443,
+         "/base/path/drivers/call", "example.org:8443",
+         "https://example.org:8443"},
+        {"https://example.org/base/", "example.org", 443,
+         "/base/drivers/call", "example.org", "https://example.org"},
+        {"http://localhost", "localhost", 80, "/drivers/call", "localhost",
+         "http://localhost"},
+        {"http://[::1]:4100", "::1", 4100, "/drivers/call", "[::1]:4100",
+         "http://[::1]:4100"},
+        {"http://127.9.8.7", "127.9.8.7", 80, "/drivers/call", "127.9.8.7",
+         "http://127.9.8.7"},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        puter_options options = {0};
+        script peer = {0};
+        puter_client *client;
+        char head[256];
+        CHECK_IN("origin %s", rows[i].origin);
+        peer.secure = true;
+        options.api_origin = rows[i].origin;
+        client = script_open(&peer, &options);
+        script_reply(&peer, 200, HALO);
+        if (CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK)) {
+            CHECK_STR(peer.host, rows[i].host);
+            CHECK_INT(peer.port, rows[i].port);
+            snprintf(head, sizeof head,
+                     "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n",
+                     rows[i].target, rows[i].host_line, rows[i].origin_line);
+            peer.requests[0].bytes[strlen(head)] = '\0';
+            CHECK_STR(peer.requests[0].bytes, head);
+        }
+        script_close(&peer, client);
+    }
+}
+
+static void test_own_head_lines(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    CHECK_IN("own head lines");
+    options.origin_header = "https://mine.example";
+    options.user_agent = "mine/1.0 (a b)";
+    client = script_open(&peer, &options);
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    CHECK(strstr(peer.requests[0].bytes,
+                 "\r\nOrigin: https://mine.example\r\n"
+                 "User-Agent: mine/1.0 (a b)\r\n"));
+    CHECK(!strstr(peer.requests[0].bytes, "puter.h/"));
+    script_close(&peer, client);
+}
+
+/* Asks the request of a peer that answers, and compares what was sent as
+ * `args` with what was wanted. */
+static void check_args(const puter_request *request, const char *wanted)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
+    script_reply(&peer, 200, HALO);
+    if (CHECK_STR(puter_result_name(puter_chat(client, request, &reply)),
+                  "PUTER_OK"))
+        check_json(script_sent(&peer, 0), "args", wanted);
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+#define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"Halo\"}]"
+
+static void test_arguments(void)
+{
+    puter_request request = {0};
+    CHECK_IN("arguments");
+    request.prompt = "Halo";
+    check_args(&request, "{" MESSAGES "}");
+    request.has_temperature = true;
+    check_args(&request, "{" MESSAGES ",\"temperature\":0}");
+    request.temperature = 0.7;
+    request.max_tokens = 100;
+    request.model = "gpt-4";
+    request.reasoning_effort = "low";
+    request.verbosity = "high";
+    check_args(&request,
+               "{" MESSAGES ",\"model\":\"gpt-4\",\"temperature\":0.7,"
+               "\"max_tokens\":100,\"reasoning_effort\":\"low\","
+               "\"verbosity\":\"high\"}");
+    request.has_temperature = false;
+    request.extra_args = " {\"vision\":true,\"max_tokens\":7,\"model\":\"x\","
+                         "\"response\":{\"normalize\":true}} ";
+    check_args(&request,
+               "{" MESSAGES ",\"model\":\"x\",\"max_tokens\":7,\"vision\":true,"
+               "\"reasoning_effort\":\"low\",\"verbosity\":\"high\","
+               "\"response\":{\"normalize\":true}}");
+    CHECK_IN("empty extra_args");
+    memset(&request, 0, sizeof request);
+    request.prompt = "Halo";
+    request.extra_args = "{}";
+    check_args(&request, "{" MESSAGES "}");
+}
+
+/* What extra_args replaces is not sent twice. */
+static void test_extra_args_win(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_request request = {0};
+    CHECK_IN("extra_args win");
+    script_reply(&peer, 200, HALO);
+    request.prompt = "Halo";
+    request.model = "gpt-4";
+    request.extra_args = "{\"model\":\"other\",\"messages\":[\"mine\"]}";
+    CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
+    CHECK(!strstr(script_sent(&peer, 0), "gpt-4"));
+    CHECK(!strstr(script_sent(&peer, 0), "Halo"));
+    check_json(script_sent(&peer, 0), "args",
+               "{\"model\":\"other\",\"messages\":[\"mine\"]}");
+    script_close(&peer, client);
+}
+
+/* test_mode stands beside args; a stream is asked for only by a stream. */
+static void test_mode_and_stream(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_request request = {0};
+    puter_event event;
+    CHECK_IN("test_mode and stream");
+    script_reply(&peer, 200, HALO);
+    request.prompt = "Halo";
+    request.test_mode = true;
+    CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
+    check_json(script_sent(&peer, 0), "test_mode", "true");
+    check_json(script_sent(&peer, 0), "args", "{" MESSAGES "}");
+    script_close(&peer, client);
+    client = script_open(&peer, NULL);
+    script_reply(&peer, 200, HALO);
+    request.test_mode = false;
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    check_json(script_sent(&peer, 0), "",
+               "{\"interface\":\"puter-chat-completion\",\"driver\":"
+               "\"openai-completion\",\"method\":\"complete\",\"args\":{"
+               MESSAGES ",\"stream\":true}}");
+    script_close(&peer, client);
+}
+
+/* ---- messages ----------------------------------------------------------- */
+
+static void test_turns(void)
+{
+    puter_message messages[4] = {0};
+    puter_request request = {0};
+    CHECK_IN("turns");
+    messages[0].content = "one";
+    messages[1].role = "assistant";
+    messages[1].content = "two \"\n\xC3\xA9";
+    messages[2].role = "system";
+    messages[2].content = "three";
+    messages[2].cache = true;
+    messages[3].role = "user";
+    messages[3].content = "four";
+    request.messages = messages;
+    request.message_count = 4;
+    request.system = "zero";
+    request.prompt = "five";
+    check_args(&request,
+               "{\"messages\":["
+               "{\"role\":\"system\",\"content\":\"zero\"},"
+               "{\"role\":\"user\",\"content\":\"one\"},"
+               "{\"role\":\"assistant\",\"content\":\"two \\\"\\n\\u00e9\"},"
+               "{\"role\":\"system\",\"content\":\"three\","
+               "\"cache_control\":{\"type\":\"ephemeral\"}},"
+               "{\"role\":\"user\",\"content\":\"four\"},"
+               "{\"role\":\"user\",\"content\":\"five\"}]}");
+    request.system = request.prompt = NULL;
+    request.message_count = 1;
+    check_args(&request,
+               "{\"messages\":[{\"role\":\"user\",\"content\":\"one\"}]}");
+}
+
+static void test_parts(void)
+{
+    puter_part parts[5] = {0};
+    puter_message message = {0};
+    puter_request request = {0};
+    CHECK_IN("parts");
+    parts[0].text = "more";
+    parts[1].type = PUTER_PART_IMAGE;
+    parts[1].text = "https://example.org/a.png";
+    parts[2].type = PUTER_PART_VIDEO;
+    parts[2].text = "https://example.org/a.mp4";
+    parts[3].type = PUTER_PART_FILE;
+    parts[3].text = "~/a.pdf";
+    parts[4].type = PUTER_PART_JSON;
+    parts[4].text = " {\"type\":\"compaction\",\"id\":\"c\"} ";
+    message.content = "look";
+    message.parts = parts;
+    message.part_count = COUNT(parts);
+    request.messages = &message;
+    request.message_count = 1;
+    check_args(&request,
+               "{\"messages\":[{\"role\":\"user\",\"content\":["
+               "{\"type\":\"text\",\"text\":\"look\"},"
+               "{\"type\":\"text\",\"text\":\"more\"},"
+               "{\"type\":\"image_url\",\"image_url\":"
+               "{\"url\":\"https://example.org/a.png\"}},"
+               "{\"type\":\"video_url\",\"video_url\":"
+               "{\"url\":\"https://example.org/a.mp4\"}},"
+               "{\"type\":\"file\",\"puter_path\":\"~/a.pdf\"},"
+               "{\"type\":\"compaction\",\"id\":\"c\"}]}]}");
+    CHECK_IN("parts alone");
+    message.content = NULL;
+    message.part_count = 1;
+    check_args(&request,
+               "{\"messages\":[{\"role\":\"user\",\"content\":["
+               "{\"type\":\"text\",\"text\":\"more\"}]}]}");
+}
+
+/* Bytes of pictures go as data URIs; what they are is told from the first. */
+static void test_image_bytes(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *mime_type, *url;
+    } rows[] = {
+        {"\x89PNG\r\n\x1a\n", 8, NULL, "data:image/png;base64,iVBORw0KGgo="},
+        {"\xFF\xD8\xFF\xE0", 4, NULL, "data:image/jpeg;base64,/9j/4A=="},
+        {"GIF89a", 6, NULL, "data:image/gif;base64,R0lGODlh"},
+        {"RIFF\x01\x02\x03\x04WEBP", 12, NULL,
+         "data:image/webp;base64,UklGRgECAwRXRUJQ"},
+        {"GIF89a", 6, "image/x-mine", "data:image/x-mine;base64,R0lGODlh"},
+        {"a", 1, "image/x", "data:image/x;base64,YQ=="},
+        {"ab", 2, "image/x", "data:image/x;base64,YWI="},
+        {"abc", 3, "image/x", "data:image/x;base64,YWJj"},
+        {"\0\xFF\xFE\xFB\xEF", 5, "image/x", "data:image/x;base64,AP/+++8="},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        puter_part part = {0};
+        puter_message message = {0};
+        puter_request request = {0};
+        char wanted[256];
+        CHECK_IN("image %s", rows[i].url);
+        part.type = PUTER_PART_IMAGE;
+        part.data = rows[i].bytes;
+        part.size = rows[i].size;
+        part.mime_type = rows[i].mime_type;
+        message.parts = &part;
+        message.part_count = 1;
+        request.messages = &message;
+        request.message_count = 1;
+        snprintf(wanted, sizeof wanted,
+                 "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+                 "\"image_url\",\"image_url\":{\"url\":\"%s\"}}]}]}",
+                 rows[i].url);
+        check_args(&request, wanted);
+    }
+}
+
+/* The byte at an index of what base64 digits stand for: it begins within one
+ * digit of six bits and ends within the next. */
+static unsigned base64_byte(const char *digits, size_t index)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "abcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = digits + index * 8 / 6;
+    unsigned high = (unsigned)(strchr(alphabet, at[0]) - alphabet);
+    unsigned low = (unsigned)(strchr(alphabet, at[1]) - alphabet);
+    return (high << 6 | low) >> (4 - index * 8 % 6) & 0xFF;
+}
+
+static void test_large_image(void)
+{
+    enum { SIZE = 100000 };
+    static unsigned char bytes[SIZE];
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_part part = {0};
+    puter_message message = {0};
+    puter_request request = {0};
+    const char *digits;
+    size_t i;
+    CHECK_IN("large image");
+    for (i = 0; i < SIZE; i++)
+        bytes[i] = (unsigned char)(i * 7 + i / 256);
+    part.type = PUTER_PART_IMAGE;
+    part.data = bytes;
+    part.size = SIZE;
+    part.mime_type = "image/x";
+    message.parts = &part;
+    message.part_count = 1;
+    request.messages = &message;
+    request.message_count = 1;
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
+    digits = strstr(script_sent(&peer, 0), ";base64,");
+    if (CHECK(digits)) {
+        digits += strlen(";base64,");
+        CHECK_INT(strcspn(digits, "\""), (SIZE + 2) / 3 * 4);
+        for (i = 0; i < SIZE; i++)
+            if (base64_byte(digits, i) != bytes[i])
+                break;
+        CHECK_INT(i, SIZE);
+    }
+    script_close(&peer, client);
+}
+
+static void test_tool_turns(void)
+{
+    puter_tool_call calls[2] = {{"c1", "weather", " {\"city\": \"Paris\"} "},
+                                {"c2", "time", ""}};
+    puter_message messages[4] = {0};
+    puter_request request = {0};
+    CHECK_IN("tool turns");
+    calls[1].arguments = NULL;
+    messages[0].content = "weather?";
+    messages[1].role = "assistant";
+    messages[1].content = "Let me see.";
+    messages[1].tool_calls = calls;
+    messages[1].tool_call_count = 1;
+    messages[2].role = "tool";
+    messages[2].tool_call_id = "c1";
+    messages[2].content = "22 C";
+    messages[3].role = "assistant";
+    messages[3].tool_calls = calls;
+    messages[3].tool_call_count = 2;
+    request.messages = messages;
+    request.message_count = 4;
+    check_args(&request,
+               "{\"messages\":["
+               "{\"role\":\"user\",\"content\":\"weather?\"},"
+               "{\"role\":\"assistant\",\"content\":["
+               "{\"type\":\"text\",\"text\":\"Let me see.\"},"
+               "{\"type\":\"tool_use\",\"id\":\"c1\",\"name\":\"weather\","
+               "\"input\":{\"city\":\"Paris\"}}]},"
+               "{\"role\":\"tool\",\"tool_call_id\":\"c1\","
+               "\"content\":\"22 C\"},"
+               "{\"role\":\"assistant\",\"content\":["
+               "{\"type\":\"tool_use\",\"id\":\"c1\",\"name\":\"weather\","
+               "\"input\":{\"city\":\"Paris\"}},"
+               "{\"type\":\"tool_use\",\"id\":\"c2\",\"name\":\"time\","
+               "\"input\":{}}]}]}");
+}
+
+static void test_tool_definitions(void)
+{
+    puter_tool tools[3] = {0};
+    puter_request request = {0};
+    CHECK_IN("tool definitions");
+    tools[0].name = "weather";
+    tools[0].description = "Tells the weather";
+    tools[0].parameters = "{\"type\":\"object\",\"properties\":{\"city\":"
+                          "{\"type\":\"string\"}}}";
+    tools[1].name = "time";
+    tools[2].json = "{\"type\":\"web_search\"}";
+    request.prompt = "Halo";
+    request.tools = tools;
+    request.tool_count = 3;
+    check_args(&request,
+               "{" MESSAGES ",\"tools\":[{\"type\":\"function\",\"function\":{"
+               "\"name\":\"weather\",\"description\":\"Tells the weather\","
+               "\"parameters\":{\"type\":\"object\",\"properties\":{\"city\":"
+               "{\"type\":\"string\"}}}}},{\"type\":\"function\",\"function\":"
+               "{\"name\":\"time\"}},{\"type\":\"web_search\"}]}");
+}
+
+/* ---- what is refused before anything is sent ---------------------------- */
+
+static void check_refused(const puter_options *options,
+                          const puter_request *request, puter_result wanted)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, options);
+    puter_reply reply;
+    memset(&reply, 0xFF, sizeof reply);
+    CHECK_STR(puter_result_name(puter_chat(client, request, &reply)),
+              puter_result_name(wanted));
+    script_check_failure(client, wanted);
+    CHECK(!reply.text && !reply.memory);
+    CHECK_STR(puter_result_name(puter_stream_begin(client, request)),
+              puter_result_name(wanted));
+    CHECK_INT(peer.opens, 0);
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+static void test_refused_questions(void)
+{
+    static const char *const bad_json[] = {"",   "{",      "[]",     "5",
+                                           "{}x", "{\"a\":}", "null"};
+    puter_message message = {0};
+    puter_request request = {0};
+    size_t i;
+    CHECK_IN("nothing to ask");
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    check_refused(NULL, NULL, PUTER_ERR_ARGUMENT);
+    request.system = "Be brief.";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    CHECK_IN("an empty prompt");
+    request.prompt = "";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    CHECK_IN("an empty message");
+    request.prompt = "Halo";
+    request.messages = &message;
+    request.message_count = 1;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    message.content = "";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    request.message_count = 0;
+    for (i = 0; i < COUNT(bad_json); i++) {
+        CHECK_IN("extra_args %s", bad_json[i]);
+        request.extra_args = bad_json[i];
+        check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    }
+}
+
+static void test_refused_parts(void)
+{
+    puter_part part = {0};
+    puter_message message = {0};
+    puter_request request = {0};
+    CHECK_IN("refused parts");
+    request.messages = &message;
+    request.message_count = 1;
+    message.parts = &part;
+    message.part_count = 1;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT); /* text: NULL */
+    part.type = PUTER_PART_IMAGE;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    part.data = "no image";
+    part.size = 8;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    part.data = NULL;
+    part.type = PUTER_PART_JSON;
+    part.text = "{\"type\":";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    part.text = NULL;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+}
+
+static void test_refused_tools(void)
+{
+    puter_tool tool = {0};
+    puter_tool_call call = {"c1", "f", "{\"a\":"};
+    puter_message message = {0};
+    puter_request request = {0};
+    CHECK_IN("refused tools");
+    request.prompt = "Halo";
+    request.tools = &tool;
+    request.tool_count = 1;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT); /* no name */
+    tool.name = "f";
+    tool.parameters = "{\"type\":";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    tool.parameters = NULL;
+    tool.json = "{\"type\"";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    request.tool_count = 0;
+    request.messages = &message;
+    request.message_count = 1;
+    message.role = "assistant";
+    message.tool_calls = &call;
+    message.tool_call_count = 1;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+}
+
+/* Nothing that would end a head line, or that no head holds. */
+static void test_refused_heads(void)
+{
+    static const char *const bad[] = {"a\rb", "a\nb", "a\r\nX: y", "\x01",
+                                      "a\x7f", "a\tb\x1f", "\n"};
+    puter_request request = {0};
+    size_t i;
+    request.prompt = "Halo";
+    for (i = 0; i < COUNT(bad); i++) {
+        puter_options options = {0};
+        CHECK_IN("head %d", (int)i);
+        options.token = bad[i];
+        check_refused(&options, &request, PUTER_ERR_ARGUMENT);
+        options.token = NULL;
+        options.origin_header = bad[i];
+        check_refused(&options, &request, PUTER_ERR_ARGUMENT);
+        options.origin_header = NULL;
+        options.user_agent = bad[i];
+        check_refused(&options, &request, PUTER_ERR_ARGUMENT);
+    }
+}
+
+static void test_refused_origins(void)
+{
+    static const char *const bad[] = {
+        "x", "api.puter.com", "ftp://api.puter.com", "file:///etc/passwd",
+        "https:/api.puter.com", "https://", "https:///x", "https://:80",
+        "https://h:0", "https://h:65536", "https://h:99999999999", "https://h:x",
+        "https://h:-1", "https://h:1x", "https://h:80:80", "https://h h",
+        "https://h\r\nX: y", "https://h/a b", "https://h/\r\n", "https://h/\x01",
+        "https://u@h", "https://u:p@h", "https://h/?q", "https://h/#f",
+        "https://h?q", "https://[::1", "https://[::1]x", "https://[]",
+        "https://[g]", "https://::1", "https://h\\x", "https://\xC3\xA9.org",
+        "https://h%00",
+        /* a token in the open, beyond this machine */
+        "http://example.org", "http://api.puter.com",
+        "http://localhost.example.org", "http://127.0.0.1.example.org",
+        "http://notlocalhost", "http://128.0.0.1", "http://127.0.0.256",
+        "http://[::2]", "http://[::ffff:10.0.0.1]", "http://0.0.0.0",
+    };
+    puter_request request = {0};
+    size_t i;
+    request.prompt = "Halo";
+    for (i = 0; i < COUNT(bad); i++) {
+        puter_options options = {0};
+        CHECK_IN("origin %s", bad[i]);
+        options.api_origin = bad[i];
+        check_refused(&options, &request, PUTER_ERR_ARGUMENT);
+    }
+}
+
+/* The same hosts in the open are fine where they are this machine, or where
+ * the caller insists. */
+static void test_plain_origins(void)
+{
+    static const char *const fine[] = {
+        "http://localhost", "http://LOCALHOST:8080", "http://a.b.localhost",
+        "http://127.0.0.1", "http://127.255.255.254", "http://[::1]"};
+    puter_options options = {0};
+    size_t i;
+    for (i = 0; i <= COUNT(fine); i++) {
+        script peer = {0};
+        puter_client *client;
+        options.api_origin = i < COUNT(fine) ? fine[i] : "http://example.org";
+        options.allow_plain_http = i == COUNT(fine);
+        CHECK_IN("origin %s", options.api_origin);
+        client = script_open(&peer, &options);
+        script_reply(&peer, 200, HALO);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+        script_close(&peer, client);
+    }
+}
+
+/* An empty token is none, which is told before anything is sent. */
+static void test_no_token(void)
+{
+    puter_options options = {0};
+    puter_request request = {0};
+    CHECK_IN("no token");
+    request.prompt = "Halo";
+    options.token = "";
+    check_refused(&options, &request, PUTER_ERR_ARGUMENT);
+}
+
+/* ---- drivers and routes ------------------------------------------------- */
+
+static const struct {
+    const char *model, *driver;
+    const char *sent; /* on the driver route; NULL: as it is */
+} models[] = {
+    {NULL, "openai-completion", NULL},
+    {"gpt-4", "openai-completion", NULL},
+    {"gpt-4o-mini", "openai-completion", NULL},
+    {"GPT-4o", "openai-completion", NULL},
+    {"openai/gpt-4o", "openai-completion", "gpt-4o"},
+    {"OpenAI/o1", "openai-completion", "o1"},
+    {"o1", "openai-completion", NULL},
+    {"o3-mini", "openai-completion", NULL},
+    {"o4-mini", "openai-completion", NULL},
+    {"chatgpt-4o-latest", "openai-completion", NULL},
+    {"nobody-knows", "openai-completion", NULL},
+    {"gpt", "openai-completion", NULL},
+    {"claude-3-opus-20240229", "claude", NULL},
+    {"Claude-Sonnet-4", "claude", NULL},
+    {"claude-3-5-sonnet", "claude", "claude-3-5-sonnet-latest"},
+    {"claude-3-7-sonnet", "claude", "claude-3-7-sonnet-latest"},
+    {"claude", "claude", "claude-3-7-sonnet-latest"},
+    {"claude-3-5-sonnet-latest", "claude", NULL},
+    {"anthropic/claude-3-opus", "claude", "claude-3-opus"},
+    {"gemini-1.5-flash", "gemini", NULL},
+    {"gemini-2.0-flash", "gemini", NULL},
+    {"mistral", "mistral", "mistral-large-latest"},
+    {"mistral-large-latest", "mistral", NULL},
+    {"codestral-2405", "mistral", NULL},
+    {"pixtral-12b-2409", "mistral", NULL},
+    {"magistral-small", "mistral", NULL},
+    {"devstral-small", "mistral", NULL},
+    {"ministral-8b", "mistral", NULL},
+    {"open-mistral-7b", "mistral", NULL},
+    {"open-mixtral-8x7b", "mistral", NULL},
+    {"groq", "groq", "llama3-8b-8192"},
+    {"llama-3.1-8b-instant", "groq", NULL},
+    {"llama-3.1-70b-versatile", "groq", NULL},
+    {"llama3-8b-8192", "groq", NULL},
+    {"llama3-70b-8192", "groq", NULL},
+    {"llama3-groq-8b-8192-tool-use-preview", "groq", NULL},
+    {"llama-guard-3-8b", "groq", NULL},
+    {"gemma-7b-it", "groq", NULL},
+    {"gemma2-9b-it", "groq", NULL},
+    {"mixtral-8x7b-32768", "groq", NULL},
+    {"gemma-2b", "openai-completion", NULL},
+    {"llama-3.1-8b", "openai-completion", NULL},
+    {"grok-beta", "xai", NULL},
+    {"grok-2-vision", "xai", NULL},
+    {"deepseek", "deepseek", "deepseek-chat"},
+    {"deepseek-chat", "deepseek", NULL},
+    {"deepseek-reasoner", "deepseek", NULL},
+    {"openrouter:meta-llama/llama-3-8b", "openrouter", NULL},
+    {"ollama:llama3", "ollama", NULL},
+    {"meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo", "together-ai", NULL},
+    {"meta-llama/llama-3-8b", "openrouter",
+     "openrouter:meta-llama/llama-3-8b"},
+    {"google/gemini-pro", "openrouter", "openrouter:google/gemini-pro"},
+    {"mistralai/mistral-7b", "openrouter", "openrouter:mistralai/mistral-7b"},
+    {"x-ai/grok-2", "openrouter", "openrouter:x-ai/grok-2"},
+};
+
+static void check_routed(puter_route route, const puter_request *request,
+                         const char *driver, const char *model,
+                         const char *provider)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    options.route = route;
+    client = script_open(&peer, &options);
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_chat(client, request, NULL), PUTER_OK);
+    check_member(&peer, 0, "driver", driver);
+    check_member(&peer, 0, "args.model", model ? model : "");
+    check_member(&peer, 0, "args.provider", provider ? provider : "");
+    script_close(&peer, client);
+}
+
+static void test_models(void)
+{
+    size_t i;
+    for (i = 0; i < COUNT(models); i++) {
+        const char *model = models[i].model;
+        puter_request request = {0};
+        CHECK_IN("model %s", model ? model : "(none)");
+        request.prompt = "Halo";
+        request.model = model;
+        CHECK_STR(puter_driver_for_model(model), models[i].driver);
+        check_routed(PUTER_ROUTE_DRIVER, &request, models[i].driver,
+                     models[i].sent ? models[i].sent : model, NULL);
+        check_routed(PUTER_ROUTE_UNIFIED, &request, "ai-chat", model, NULL);
+    }
+}
+
+/* A provider wins over a driver; on the driver route it is the driver, on the
+ * unified one args.provider, which ai-chat never is. */
+static void test_explicit_drivers(void)
+{
+    static const struct {
+        puter_route route;
+        const char *driver, *provider;
+        const char *sent_driver, *sent_provider;
+    } rows[] = {
+        {PUTER_ROUTE_DRIVER, "claude", NULL, "claude", NULL},
+        {PUTER_ROUTE_DRIVER, NULL, "gemini", "gemini", NULL},
+        {PUTER_ROUTE_DRIVER, "claude", "gemini", "gemini", NULL},
+        {PUTER_ROUTE_AUTO, "claude", NULL, "claude", NULL},
+        {PUTER_ROUTE_UNIFIED, "claude", NULL, "ai-chat", "claude"},
+        {PUTER_ROUTE_UNIFIED, NULL, "gemini", "ai-chat", "gemini"},
+        {PUTER_ROUTE_UNIFIED, "claude", "gemini", "ai-chat", "gemini"},
+        {PUTER_ROUTE_UNIFIED, "ai-chat", NULL, "ai-chat", NULL},
+        {PUTER_ROUTE_UNIFIED, NULL, "ai-chat", "ai-chat", NULL},
+        {PUTER_ROUTE_UNIFIED, "claude", "ai-chat", "ai-chat", "claude"},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        puter_request request = {0};
+        CHECK_IN("explicit %d", (int)i);
+        request.prompt = "Halo";
+        request.model = "gpt-4";
+        request.driver = rows[i].driver;
+        request.provider = rows[i].provider;
+        check_routed(rows[i].route, &request, rows[i].sent_driver, "gpt-4",
+                     rows[i].sent_provider);
+    }
+}
+
+/* The ways in which services say that they have no such driver. */
+static const struct no_driver {
+    const char *name;
+    int status;
+    const char *body;
+    bool negotiates;
+    puter_result result;
+} no_driver[] = {
+    {"driver not found", 404,
+     "{\"error\":\"Driver not found: puter-chat-completion:x\",\"message\":"
+     "\"Driver not found: puter-chat-completion:x\",\"code\":\"not_found\"}",
+     true, PUTER_ERR_NOT_FOUND},
+    {"ai-chat directly", 200,
+     "{\"success\":false,\"error\":\"Calling ai-chat directly is not yet "
+     "supported\"}",
+     true, PUTER_ERR_SERVICE},
+    {"no implementation", 200,
+     "{\"success\":false,\"error\":{\"iface\":\"puter-chat-completion\","
+     "\"code\":\"no_implementation_available\",\"message\":\"interface\","
+     "\"status\":502}}",
+     true, PUTER_ERR_NOT_FOUND},
+    {"method not found", 404,
+     "{\"error\":\"Method 'x' not found\",\"message\":\"Method 'x' not "
+     "found\",\"code\":\"not_found\"}",
+     false, PUTER_ERR_NOT_FOUND},
+    {"driver not found, not by code", 404,
+     "{\"message\":\"Driver not found: x\",\"code\":\"other\"}", false,
+     PUTER_ERR_NOT_FOUND},
+    {"driver not found, within", 404,
+     "{\"message\":\"Sorry. Driver not found: x\",\"code\":\"not_found\"}",
+     false, PUTER_ERR_NOT_FOUND},
+    {"driver not found, not by status", 400,
+     "{\"message\":\"Driver not found: x\",\"code\":\"not_found\"}", false,
+     PUTER_ERR_NOT_FOUND},
+    {"model not found", 400,
+     "{\"error\":\"Model not found: x\",\"message\":\"Model not found: x\","
+     "\"code\":\"bad_request\"}",
+     false, PUTER_ERR_REQUEST},
+    {"a vendor's failure", 200,
+     "{\"success\":false,\"error\":\"no fallback model available\"}", false,
+     PUTER_ERR_SERVICE},
+};
+
+static puter_client *open_on(script *peer, const char *origin)
+{
+    puter_options options = {0};
+    options.api_origin = origin;
+    peer->secure = true; /* TLS of its own, for https origins */
+    return script_open(peer, &options);
+}
+
+/* AUTO takes the other route after such an answer only, from either end, and
+ * keeps what worked. */
+static void check_negotiation(const struct no_driver *it, const char *origin,
+                              const char *first, const char *second)
+{
+    script peer = {0};
+    puter_client *client = open_on(&peer, origin);
+    puter_result result = it->negotiates ? PUTER_OK : it->result;
+    CHECK_IN("%s, at %s", it->name, origin);
+    script_reply(&peer, it->status, it->body);
+    script_reply(&peer, 200, HALO);
+    script_reply(&peer, 200, HALO);
+    CHECK_STR(puter_result_name(
+                  puter_ask(client, "openai/gpt-4", "Halo", NULL)),
+              puter_result_name(result));
+    CHECK_INT(peer.request_count, it->negotiates ? 2 : 1);
+    CHECK_INT(puter_ask(client, "openai/gpt-4", "Halo", NULL), PUTER_OK);
+    CHECK_INT(peer.request_count, it->negotiates ? 3 : 2);
+    check_member(&peer, 0, "driver", first);
+    check_member(&peer, 1, "driver", it->negotiates ? second : first);
+    check_member(&peer, peer.request_count - 1, "driver",
+                 it->negotiates ? second : first);
+    check_member(&peer, peer.request_count - 1, "args.model",
+                 it->negotiates == (*first == 'a') ? "gpt-4" : "openai/gpt-4");
+    script_close(&peer, client);
+}
+
+static void test_negotiation(void)
+{
+    size_t i;
+    for (i = 0; i < COUNT(no_driver); i++) {
+        check_negotiation(&no_driver[i], SCRIPT_ORIGIN, "openai-completion",
+                          "ai-chat");
+        check_negotiation(&no_driver[i], "https://api.puter.com", "ai-chat",
+                          "openai-completion");
+    }
+}
+
+/* Where both routes fail, the first answer is the one to tell. */
+static void test_both_routes_fail(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("both routes fail");
+    script_reply(&peer, 404, no_driver[0].body);
+    script_reply(&peer, 200, no_driver[1].body);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_NOT_FOUND);
+    script_check_failure(client, PUTER_ERR_NOT_FOUND);
+    CHECK_INT(puter_last_error(client)->http_status, 404);
+    CHECK_STR(puter_last_error(client)->code, "not_found");
+    CHECK(strstr(puter_last_error(client)->message, "Driver not found"));
+    CHECK_INT(peer.request_count, 2);
+    script_close(&peer, client);
+}
+
+/* One model's missing driver does not give up a route that has worked. */
+static void test_route_is_kept(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("a route is kept");
+    script_reply(&peer, 200, HALO);
+    script_reply(&peer, 200, no_driver[2].body);
+    script_reply(&peer, 200, no_driver[1].body);
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    CHECK_INT(puter_ask(client, "grok-2", "Halo", NULL), PUTER_ERR_NOT_FOUND);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    CHECK_INT(peer.request_count, 4);
+    check_member(&peer, 1, "driver", "xai");
+    check_member(&peer, 2, "driver", "ai-chat");
+    check_member(&peer, 3, "driver", "openai-completion");
+    script_close(&peer, client);
+}
+
+/* Who says which route gets that one alone. */
+static void test_fixed_routes(void)
+{
+    static const struct {
+        puter_route route;
+        const char *driver;
+    } rows[] = {{PUTER_ROUTE_DRIVER, "openai-completion"},
+                {PUTER_ROUTE_UNIFIED, "ai-chat"}};
+    size_t i;
+    for (i = 0; i < 2; i++) {
+        puter_options options = {0};
+        script peer = {0};
+        puter_client *client;
+        CHECK_IN("fixed route %d", (int)i);
+        options.route = rows[i].route;
+        client = script_open(&peer, &options);
+        script_reply(&peer, 404, no_driver[0].body);
+        CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
+                  PUTER_ERR_NOT_FOUND);
+        CHECK_INT(peer.request_count, 1);
+        check_member(&peer, 0, "driver", rows[i].driver);
+        script_close(&peer, client);
+    }
+}
+
+/* A stream negotiates before its first event. */
+static void test_stream_negotiation(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_request request = {0};
+    puter_event event;
+    CHECK_IN("stream negotiation");
+    script_reply(&peer, 404, no_driver[0].body);
+    script_typed_reply(&peer, 200, "application/x-ndjson",
+                       "{\"type\":\"text\",\"text\":\"Halo juga\"}\n");
+    request.prompt = "Halo";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    CHECK_STR(event.text, "Halo juga");
+    CHECK_INT(puter_stream_next(client, &event), 0);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    check_member(&peer, 1, "driver", "ai-chat");
+    script_close(&peer, client);
+}
+
+/* ---- answers ------------------------------------------------------------ */
+
+/* Strings that are NULL here are "" in the reply. */
+typedef struct answer {
+    const char *name, *body;
+    const char *text, *reasoning, *role, *model, *service, *finish_reason;
+    const char *calls;  /* "id name arguments;" of each */
+    const char *images; /* "url;" of each */
+    const char *usage;  /* as usage_text gives it; NULL: nothing known */
+    bool usage_limited, blocked;
+} answer;
+
+#define RESULT(message, rest) \
+    "{\"success\":true,\"service\":{\"name\":\"ai-chat\"},\"result\":{" \
+    "\"index\":0,\"message\":" message "," rest \
+    ",\"via_ai_chat_service\":true}"
+
+static const answer answers[] = {
+    {.name = "2025, openai",
+     .body = RESULT("{\"role\":\"assistant\",\"content\":\"Halo \\\"\xC3\xA9\\\""
+                    " \\ud83d\\ude00\\n\",\"reasoning_content\":\"Hm.\"}",
+                    "\"finish_reason\":\"stop\",\"usage\":[{\"type\":"
+                    "\"prompt\",\"model\":\"gpt-4\",\"amount\":11,\"cost\":"
+                    "165},{\"type\":\"completion\",\"model\":\"gpt-4\","
+                    "\"amount\":7,\"cost\":210}]")
+         ",\"metadata\":{\"service_used\":\"openai-completion\"}}",
+     .text = "Halo \"\xC3\xA9\" \xF0\x9F\x98\x80\n",
+     .reasoning = "Hm.",
+     .role = "assistant",
+     .service = "openai-completion",
+     .finish_reason = "stop",
+     .usage = "11 7 - 0.000375"},
+    {.name = "2025, claude",
+     .body = RESULT("{\"id\":\"msg_1\",\"type\":\"message\",\"role\":"
+                    "\"assistant\",\"model\":\"claude-3\",\"content\":[{"
+                    "\"type\":\"text\",\"text\":\"Halo, \"},{\"type\":"
+                    "\"thinking\",\"thinking\":\"Hm.\"},{\"type\":\"text\","
+                    "\"text\":\"ya.\"}],\"stop_reason\":\"end_turn\","
+                    "\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}",
+                    "\"usage\":{\"input_tokens\":9,\"output_tokens\":5},"
+                    "\"finish_reason\":\"stop\"")
+         ",\"metadata\":{\"service_used\":\"claude\"}}",
+     .text = "Halo, ya.",
+     .reasoning = "Hm.",
+     .role = "assistant",
+     .model = "claude-3",
+     .service = "claude",
+     .finish_reason = "stop",
+     .usage = "9 5 - -"},
+    {.name = "2026",
+     .body = RESULT("{\"role\":\"assistant\",\"content\":\"Halo\","
+                    "\"reasoning\":\"Hm.\"}",
+                    "\"finish_reason\":\"length\",\"usage\":{"
+                    "\"prompt_tokens\":11,\"completion_tokens\":7,"
+                    "\"cached_tokens\":3,\"usd_cents\":0.004698}")
+         ",\"metadata\":{\"service_used\":\"zai\",\"providerUsed\":"
+         "\"glm-5.2\"}}",
+     .text = "Halo",
+     .reasoning = "Hm.",
+     .role = "assistant",
+     .model = "glm-5.2",
+     .service = "zai",
+     .finish_reason = "length",
+     .usage = "11 7 3 0.004698"},
+    {.name = "another order, and white space",
+     .body = "\xEF\xBB\xBF \r\n{ \"metadata\" : { } , \"result\" : { \"usage\" "
+             ": { \"usd_cents\" : null } , \"message\" : { \"content\" : "
+             "\"Halo\" } } , \"success\" : true }\n",
+     .text = "Halo"},
+    {.name = "tool calls of OpenAI",
+     .body = RESULT("{\"role\":\"assistant\",\"content\":null,\"tool_calls\":"
+                    "[{\"id\":\"c1\",\"type\":\"function\",\"function\":{"
+                    "\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}},{"
+                    "\"id\":\"c2\",\"type\":\"function\",\"function\":{"
+                    "\"name\":\"g\",\"arguments\":\"\"}}]}",
+                    "\"finish_reason\":\"tool_calls\"")
+         "}",
+     .text = "",
+     .role = "assistant",
+     .service = "ai-chat",
+     .finish_reason = "tool_calls",
+     .calls = "c1 f {\"a\":1};c2 g {};"},
+    {.name = "tool calls of Claude",
+     .body = RESULT("{\"role\":\"assistant\",\"content\":[{\"type\":\"text\","
+                    "\"text\":\"Let me see.\"},{\"type\":\"tool_use\",\"id\":"
+                    "\"t1\",\"name\":\"f\",\"input\":{\"city\":\"Paris\"}}]}",
+                    "\"finish_reason\":\"stop\"")
+         "}",
+     .text = "Let me see.",
+     .role = "assistant",
+     .service = "ai-chat",
+     .finish_reason = "stop",
+     .calls = "t1 f {\"city\":\"Paris\"};"},
+    {.name = "content that is one block",
+     .body = RESULT("{\"content\":{\"type\":\"text\",\"text\":\"Halo\"}}",
+                    "\"finish_reason\":null")
+         "}",
+     .text = "Halo",
+     .service = "ai-chat"},
+    {.name = "blocks that are strings, and unknown ones",
+     .body = RESULT("{\"content\":[\"Ha\",{\"type\":\"new\",\"text\":5},null,"
+                    "{\"type\":\"text\",\"text\":\"lo\"}]}",
+                    "\"finish_reason\":\"stop\"")
+         "}",
+     .text = "Halo",
+     .service = "ai-chat",
+     .finish_reason = "stop"},
+    {.name = "images",
+     .body = RESULT("{\"role\":\"assistant\",\"content\":\"Here.\","
+                    "\"images\":[{\"type\":\"image_url\",\"image_url\":{"
+                    "\"url\":\"data:image/png;base64,AA==\"}},{\"type\":"
+                    "\"image_url\",\"image_url\":{\"url\":\"https://x\"}}]}",
+                    "\"finish_reason\":\"stop\"")
+         "}",
+     .text = "Here.",
+     .role = "assistant",
+     .service = "ai-chat",
+     .finish_reason = "stop",
+     .images = "data:image/png;base64,AA==;https://x;"},
+    {.name = "out of credit",
+     .body = RESULT("{\"content\":\"You have run out.\"}",
+                    "\"finish_reason\":\"stop\"")
+         ",\"metadata\":{\"usage_limited\":true}}",
+     .text = "You have run out.",
+     .service = "ai-chat",
+     .finish_reason = "stop",
+     .usage_limited = true},
+    {.name = "blocked",
+     .body = RESULT("{\"content\":\"Lorem ipsum\"}",
+                    "\"finish_reason\":\"stop\"")
+         ",\"metadata\":{\"service_used\":\"fake-chat\"}}",
+     .text = "Lorem ipsum",
+     .service = "fake-chat",
+     .finish_reason = "stop",
+     .blocked = true},
+    {.name = "odd types everywhere",
+     .body = "{\"success\":true,\"service\":7,\"metadata\":[],\"result\":{"
+             "\"message\":{\"role\":5,\"content\":\"Halo\",\"reasoning\":[],"
+             "\"model\":{},\"tool_calls\":\"x\",\"images\":{\"a\":1}},"
+             "\"finish_reason\":{},\"usage\":\"none\"}}",
+     .text = "Halo"},
+    {.name = "odd elements",
+     .body = "{\"success\":true,\"result\":{\"message\":{\"content\":\"Halo\","
+             "\"tool_calls\":[null,5],\"images\":[null,{\"image_url\":3}]},"
+             "\"usage\":[null,3,{\"type\":\"prompt\"}]}}",
+     .text = "Halo"},
+    {.name = "an empty answer",
+     .body = "{\"success\":true,\"result\":{\"message\":{\"content\":\"\"}}}",
+     .text = ""},
+    {.name = "NULs in it",
+     .body = "{\"success\":true,\"result\":{\"message\":{\"content\":"
+             "\"Ha\\u0000lo\"}}}",
+     .text = "Ha"},
+};
+
+static void add_number(char *text, size_t size, bool known, double number)
+{
+    size_t used = strlen(text);
+    const char *space = used ? " " : "";
+    if (known)
+        snprintf(text + used, size - used, "%s%.9g", space, number);
+    else
+        snprintf(text + used, size - used, "%s-", space);
+}
+
+static void usage_text(const puter_usage *usage, char *text, size_t size)
+{
+    *text = '\0';
+    add_number(text, size, usage->has_prompt_tokens,
+               (double)usage->prompt_tokens);
+    add_number(text, size, usage->has_completion_tokens,
+               (double)usage->completion_tokens);
+    add_number(text, size, usage->has_cached_tokens,
+               (double)usage->cached_tokens);
+    add_number(text, size, usage->has_usd_cents, usage->usd_cents);
+}
+
+static void check_lists(const puter_reply *reply, const answer *wanted)
+{
+    char calls[256] = "", images[256] = "";
+    size_t i;
+    for (i = 0; i < reply->tool_call_count; i++)
+        snprintf(calls + strlen(calls), sizeof calls - strlen(calls),
+                 "%s %s %s;", reply->tool_calls[i].id,
+                 reply->tool_calls[i].name, reply->tool_calls[i].arguments);
+    for (i = 0; i < reply->image_count; i++) {
+        CHECK_INT(reply->images[i].length, strlen(reply->images[i].url));
+        snprintf(images + strlen(images), sizeof images - strlen(images),
+                 "%s;", reply->images[i].url);
+    }
+    CHECK_STR(calls, wanted->calls ? wanted->calls : "");
+    CHECK_STR(images, wanted->images ? wanted->images : "");
+}
+
+static void check_reply(const puter_reply *reply, const answer *wanted)
+{
+    char usage[128];
+    CHECK_STR(reply->text, wanted->text);
+    CHECK_STR(reply->reasoning, wanted->reasoning ? wanted->reasoning : "");
+    CHECK_INT(reply->reasoning_length, strlen(reply->reasoning));
+    CHECK_STR(reply->role, wanted->role ? wanted->role : "assistant");
+    CHECK_STR(reply->model, wanted->model ? wanted->model : "");
+    CHECK_STR(reply->service, wanted->service ? wanted->service : "");
+    CHECK_STR(reply->finish_reason,
+              wanted->finish_reason ? wanted->finish_reason : "");
+    usage_text(&reply->usage, usage, sizeof usage);
+    CHECK_STR(usage, wanted->usage ? wanted->usage : "- - - -");
+    check_lists(reply, wanted);
+    CHECK_INT(reply->usage_limited, wanted->usage_limited);
+    CHECK_INT(reply->blocked, wanted->blocked);
+    CHECK(reply->complete);
+    CHECK_STR(reply->json, wanted->body);
+    CHECK_INT(reply->json_length, strlen(wanted->body));
+    CHECK(reply->compaction);
+}
+
+static void test_answers(void)
+{
+    size_t i;
+    int cut;
+    for (i = 0; i < COUNT(answers); i++)
+        for (cut = SCRIPT_WHOLE; cut <= SCRIPT_RANDOM; cut++) {
+            script peer = {0};
+            puter_client *client = script_open(&peer, NULL);
+            puter_reply reply;
+            CHECK_IN("%s, cut %d", answers[i].name, cut);
+            peer.cut = (script_cut)cut;
+            peer.split = 200;
+            script_reply(&peer, 200, answers[i].body);
+            if (CHECK_INT(puter_ask(client, "gpt-4", "Halo", &reply),
+                          PUTER_OK))
+                check_reply(&reply, &answers[i]);
+            CHECK_INT(puter_last_error(client)->result, PUTER_OK);
+            puter_reply_free(&reply);
+            CHECK(!reply.text && !reply.memory && !reply.tool_calls);
+            script_close(&peer, client);
+        }
+}
+
+/* A canned answer that was asked for blocks nothing. */
+static void test_asked_for_fake(void)
+{
+    const char *body = NULL;
+    size_t i;
+    for (i = 0; i < COUNT(answers); i++)
+        if (answers[i].blocked)
+            body = answers[i].body;
+    for (i = 0; i < 2; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_request request = {0};
+        puter_reply reply;
+        CHECK_IN("fake asked for, %d", (int)i);
+        request.prompt = "Halo";
+        request.model = i ? "gpt-4" : "fake";
+        request.test_mode = i == 1;
+        script_reply(&peer, 200, body);
+        CHECK_INT(puter_chat(client, &request, &reply), PUTER_OK);
+        CHECK(!reply.blocked);
+        CHECK_STR(reply.text, "Lorem ipsum");
+        puter_reply_free(&reply);
+        script_close(&peer, client);
+    }
+}
+
+/* ---- failures ----------------------------------------------------------- */
+
+static const struct failure {
+    int status;
+    const char *code;
+    puter_result result;
+} failures[] = {
+    {401, "token_missing", PUTER_ERR_AUTH},
+    {401, "token_auth_failed", PUTER_ERR_AUTH},
+    {401, "reauth_required", PUTER_ERR_AUTH},
+    {402, "insufficient_funds", PUTER_ERR_FUNDS},
+    {402, "subscription_required", PUTER_ERR_FUNDS},
+    {402, "usage_limited", PUTER_ERR_FUNDS},
+    {403, "forbidden", PUTER_ERR_REFUSED},
+    {403, "permission_denied", PUTER_ERR_REFUSED},
+    {403, "email_must_be_confirmed", PUTER_ERR_REFUSED},
+    {403, "account_is_not_verified", PUTER_ERR_REFUSED},
+    {404, "not_found", PUTER_ERR_NOT_FOUND},
+    {400, "bad_request", PUTER_ERR_REQUEST},
+    {400, "client_bad_json", PUTER_ERR_REQUEST},
+    {400, "upstream_bad_request", PUTER_ERR_REQUEST},
+    {400, "moderation_flagged", PUTER_ERR_REFUSED},
+    {429, "too_many_requests", PUTER_ERR_RATE},
+    {429, "rate_limit_exceeded", PUTER_ERR_RATE},
+    {429, "upstream_rate_limited", PUTER_ERR_RATE},
+    {400, "upstream_provider_unavailable", PUTER_ERR_SERVICE},
+    {500, "upstream_failed", PUTER_ERR_SERVICE},
+    {500, "upstream_auth_failed", PUTER_ERR_SERVICE},
+    {503, "db_unavailable", PUTER_ERR_SERVICE},
+    {500, "internal_error", PUTER_ERR_SERVICE},
+    /* by their status, where the code is not known */
+    {400, "new_code", PUTER_ERR_REQUEST},
+    {401, "new_code", PUTER_ERR_AUTH},
+    {402, "new_code", PUTER_ERR_FUNDS},
+    {403, "new_code", PUTER_ERR_REFUSED},
+    {404, "new_code", PUTER_ERR_NOT_FOUND},
+    {413, "new_code", PUTER_ERR_REQUEST},
+    {422, "new_code", PUTER_ERR_REQUEST},
+    {429, "new_code", PUTER_ERR_RATE},
+    {500, "new_code", PUTER_ERR_SERVICE},
+    {502, "new_code", PUTER_ERR_SERVICE},
+    {504, "new_code", PUTER_ERR_SERVICE},
+};
+
+/* Asks once, without retries, and looks at what the failure tells. */
+static void check_failure(int status, const char *type, const char *body,
+                          puter_result result, const char *code,
+                          const char *words)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    puter_reply reply;
+    options.max_retries = -1;
+    options.route = PUTER_ROUTE_UNIFIED;
+    client = script_open(&peer, &options);
+    script_typed_reply(&peer, status, type, body);
+    CHECK_STR(puter_result_name(puter_ask(client, "gpt-4", "Halo", &reply)),
+              puter_result_name(result));
+    script_check_failure(client, result);
+    CHECK_STR(puter_last_error(client)->code, code);
+    CHECK_INT(puter_last_error(client)->http_status, status);
+    if (!strstr(puter_last_error(client)->message, words))
+        CHECK_STR(puter_last_error(client)->message, words);
+    CHECK_INT(peer.request_count, 1);
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+/* Each code in each era's shape, and with a status that does not fit. */
+static void test_error_codes(void)
+{
+    static const char json[] = "application/json; charset=utf-8";
+    char body[256];
+    size_t i;
+    for (i = 0; i < COUNT(failures); i++) {
+        const struct failure *it = &failures[i];
+        CHECK_IN("%s with %d", it->code, it->status);
+        snprintf(body, sizeof body,
+                 "{\"error\":\"Words of it\",\"message\":\"Words of it\","
+                 "\"code\":\"%s\",\"attempts\":[{\"code\":\"x\"}]}", it->code);
+        check_failure(it->status, json, body, it->result, it->code,
+                      "Words of it");
+        snprintf(body, sizeof body,
+                 "{\"code\":\"%s\",\"message\":\"Words of it\"}", it->code);
+        check_failure(it->status, json, body, it->result, it->code,
+                      "Words of it");
+        snprintf(body, sizeof body,
+                 "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":"
+                 "\"Words of it\",\"status\":%d}}", it->code, it->status);
+        check_failure(200, json, body, it->result, it->code, "Words of it");
+    }
+}
+
+static void test_other_failures(void)
+{
+    static const char json[] = "application/json", html[] = "text/html";
+    static const struct {
+        const char *name;
+        int status;
+        const char *type, *body;
+        puter_result result;
+        const char *words;
+    } rows[] = {
+        {"an error that is a string", 200, json,
+         "{\"success\":false,\"error\":\"no fallback model available\"}",
+         PUTER_ERR_SERVICE, "no fallback model available"},
+        {"an error without words", 200, json, "{\"success\":false}",
+         PUTER_ERR_SERVICE, "200"},
+        {"an error of an odd type", 200, json,
+         "{\"success\":false,\"error\":[1]}", PUTER_ERR_SERVICE, "200"},
+        {"an error string alone", 500, json, "{\"error\":\"Words of it\"}",
+         PUTER_ERR_SERVICE, "Words of it"},
+        {"control bytes in its words", 500, json,
+         "{\"message\":\"one\\r\\ntwo\\u001b[31m\\u0000three\"}",
+         PUTER_ERR_SERVICE, "one"},
+        {"HTML, forbidden", 403, html, "<html><h1>Forbidden</h1></html>",
+         PUTER_ERR_REFUSED, "Forbidden"},
+        {"plain text, forbidden", 403, html, "Forbidden", PUTER_ERR_REFUSED,
+         "Forbidden"},
+        {"HTML, bad gateway", 502, html, "<html>Bad gateway</html>",
+         PUTER_ERR_SERVICE, "502"},
+        {"HTML, too many", 429, html, "<html>Slow down</html>",
+         PUTER_ERR_RATE, "429"},
+        {"nothing, unauthorized", 401, json, "", PUTER_ERR_AUTH, "401"},
+        {"nothing, oops", 500, json, "", PUTER_ERR_SERVICE, "500"},
+        {"bytes that are no text", 500, "image/png", "\x89PNG\r\n\x1a\n\xFF",
+         PUTER_ERR_SERVICE, "500"},
+        {"half of JSON, oops", 500, json, "{\"message\":\"Wor",
+         PUTER_ERR_SERVICE, "500"},
+        {"HTML with 200", 200, html, "<html>Sign in to this Wi-Fi</html>",
+         PUTER_ERR_PROTOCOL, "Wi-Fi"},
+        {"nothing with 200", 200, json, "", PUTER_ERR_PROTOCOL, "empty"},
+        {"half of JSON with 200", 200, json, "{\"success\":true,",
+         PUTER_ERR_PROTOCOL, "JSON"},
+        {"JSON that is no reply", 200, json, "[1,2]", PUTER_ERR_PROTOCOL, ""},
+        {"an object that is no reply", 200, json, "{}", PUTER_ERR_PROTOCOL,
+         ""},
+        {"success without a result", 200, json, "{\"success\":true}",
+         PUTER_ERR_PROTOCOL, ""},
+        {"a result without a message", 200, json,
+         "{\"success\":true,\"result\":{}}", PUTER_ERR_PROTOCOL, ""},
+        {"a result that is null", 200, json,
+         "{\"success\":true,\"result\":null}", PUTER_ERR_PROTOCOL, ""},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        CHECK_IN("%s", rows[i].name);
+        check_failure(rows[i].status, rows[i].type, rows[i].body,
+                      rows[i].result, "", rows[i].words);
+    }
+}
+
+static void test_retry_after(void)
+{
+    static const struct {
+        const char *line;
+        int wanted;
+    } rows[] = {
+        {"Retry-After: 5\r\n", 5000},
+        {"retry-after:  0 \r\n", 0},
+        {"Retry-After: soon\r\n", 0},
+        {"Retry-After: -5\r\n", 0},
+        {"Retry-After: Sun, 22 Nov 2026 11:24:15 GMT\r\n", 0},
+        {"", 0},
+    };
+    char reply[512];
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("line %s", rows[i].line);
+        snprintf(reply, sizeof reply,
+                 "HTTP/1.1 503 No\r\nContent-Length: 25\r\n%s\r\n"
+                 "{\"code\":\"db_unavailable\"}", rows[i].line);
+        script_raw(&peer, reply, strlen(reply));
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_SERVICE);
+        CHECK_INT(puter_last_error(client)->retry_after_ms, rows[i].wanted);
+        CHECK_INT(peer.request_count, 1);
+        script_close(&peer, client);
+    }
+}
+
+/* Whatever a service echoes, and wherever the message is cut, no part of the
+ * token comes out that would tell it. */
+static void test_token_is_not_told(void)
+{
+    char body[1024], padding[601];
+    size_t length;
+    memset(padding, 'x', sizeof padding);
+    for (length = 0; length < sizeof padding; length++) {
+        puter_options options = {0};
+        script peer = {0};
+        puter_client *client;
+        const puter_error *error;
+        CHECK_IN("token behind %d bytes", (int)length);
+        options.route = PUTER_ROUTE_UNIFIED;
+        client = script_open(&peer, &options);
+        snprintf(body, sizeof body,
+                 length % 2 ? "{\"message\":\"%.*s %s%s\",\"code\":\"%s\"}"
+                            : "<p>%.*s %s%s %s</p>",
+                 (int)length, padding, SCRIPT_TOKEN, SCRIPT_TOKEN,
+                 SCRIPT_TOKEN);
+        script_reply(&peer, 400, body);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_REQUEST);
+        error = puter_last_error(client);
+        CHECK(!strstr(error->message, "0123456789"));
+        CHECK(!strstr(error->message, "tok.0123"));
+        CHECK(!strstr(error->code, "tok.0123"));
+        script_check_failure(client, PUTER_ERR_REQUEST);
+        script_close(&peer, client);
+    }
+}
+
+/* Words of many bytes a character are cut between two of them. */
+static void test_message_is_cut_between_characters(void)
+{
+    char body[2048];
+    size_t i, length;
+    for (i = 0; i < 4; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("characters from %d", (int)i);
+        snprintf(body, sizeof body, "{\"message\":\"%.*s", (int)i, "abc");
+        for (length = strlen(body); length < 1600; length += 4)
+            memcpy(body + length, "\xF0\x9F\x98\x80", 5);
+        memcpy(body + length, "\"}", 3);
+        script_reply(&peer, 400, body);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_REQUEST);
+        script_check_failure(client, PUTER_ERR_REQUEST);
+        CHECK(strlen(puter_last_error(client)->message) > 250);
+        script_close(&peer, client);
+    }
+}
+
+/* A failure is forgotten by the next call. */
+static void test_last_error(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("last error");
+    CHECK_INT(puter_last_error(client)->result, PUTER_OK);
+    CHECK_STR(puter_last_error(client)->message, "");
+    script_reply(&peer, 402, "{\"code\":\"insufficient_funds\"}");
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_FUNDS);
+    script_check_failure(client, PUTER_ERR_FUNDS);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    CHECK_INT(puter_last_error(client)->result, PUTER_OK);
+    CHECK_STR(puter_last_error(client)->message, "");
+    CHECK_STR(puter_last_error(client)->code, "");
+    CHECK_INT(puter_last_error(client)->http_status, 200);
+    CHECK_INT(peer.opens, 1);
+    script_close(&peer, client);
+}
+
+/* ---- retries ------------------------------------------------------------ */
+
+/* Too many requests are asked again, as often as allowed; a chat that failed
+ * in any other way never is. */
+static void test_retries(void)
+{
+    static const struct {
+        const char *name;
+        int retries, failures, status;
+        const char *code;
+        puter_result result;
+        size_t requests;
+    } rows[] = {
+        {"once", 1, 1, 429, "too_many_requests", PUTER_OK, 2},
+        {"upstream", 1, 1, 429, "upstream_rate_limited", PUTER_OK, 2},
+        {"twice too many", 1, 2, 429, "too_many_requests", PUTER_ERR_RATE, 2},
+        {"not allowed", -1, 1, 429, "too_many_requests", PUTER_ERR_RATE, 1},
+        {"no retry of 503", 1, 1, 503, "db_unavailable", PUTER_ERR_SERVICE, 1},
+        {"no retry of 502", 1, 1, 502, "internal_error", PUTER_ERR_SERVICE, 1},
+    };
+    size_t i;
+    int j;
+    for (i = 0; i < COUNT(rows); i++) {
+        puter_options options = {0};
+        script peer = {0};
+        puter_client *client;
+        char body[64];
+        CHECK_IN("retry %s", rows[i].name);
+        options.max_retries = rows[i].retries;
+        client = script_open(&peer, &options);
+        snprintf(body, sizeof body, "{\"code\":\"%s\"}", rows[i].code);
+        for (j = 0; j < rows[i].failures; j++)
+            script_reply(&peer, rows[i].status, body);
+        script_reply(&peer, 200, HALO);
+        CHECK_STR(puter_result_name(puter_ask(client, NULL, "Halo", NULL)),
+                  puter_result_name(rows[i].result));
+        CHECK_INT(peer.request_count, rows[i].requests);
+        if (peer.request_count == 2)
+            CHECK_STR(script_sent(&peer, 1), script_sent(&peer, 0));
+        script_close(&peer, client);
+    }
+}
+
+/* ---- rounds of tools ---------------------------------------------------- */
+
+#define CALLS(list) \
+    "{\"success\":true,\"result\":{\"message\":{\"role\":\"assistant\"," \
+    "\"content\":\"One moment.\",\"tool_calls\":[" list "]},\"usage\":{" \
+    "\"prompt_tokens\":10,\"completion_tokens\":2,\"usd_cents\":0.5}}}"
+#define CALL(id, name, arguments) \
+    "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"" name \
+    "\",\"arguments\":\"" arguments "\"}}"
+#define DONE \
+    "{\"success\":true,\"result\":{\"message\":{\"role\":\"assistant\"," \
+    "\"content\":\"It is 22.\"},\"usage\":{\"prompt_tokens\":20," \
+    "\"completion_tokens\":3,\"usd_cents\":0.25}}}"
+
+/* Tells what it was asked; fails where the city is nowhere. */
+static int tell_weather(void *user, const puter_tool_call *call,
+                        puter_writer *result)
+{
+    puter_json *json =
+        puter_json_parse(call->arguments, strlen(call->arguments), NULL);
+    const char *city = puter_json_string(
+        puter_json_get(puter_json_root(json), "city"), NULL);
+    bool nowhere = strcmp(city, "Nowhere") == 0;
+    char text[64];
+    ++*(int *)user;
+    CHECK_STR(call->name, "weather");
+    snprintf(text, sizeof text, "It is 22 in %s", city);
+    puter_write_raw(result, text, strlen(text));
+    puter_json_free(json);
+    return nowhere;
+}
+
+static puter_tool weather_tool(int *calls)
+{
+    puter_tool tool = {0};
+    tool.name = "weather";
+    tool.call = tell_weather;
+    tool.user = calls;
+    return tool;
+}
+
+/* Both calls of the first turn are run and answered, usage is summed. */
+static void test_tool_round(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    int calls = 0;
+    puter_tool tool = weather_tool(&calls);
+    puter_request request = {0};
+    puter_reply reply;
+    CHECK_IN("tool round");
+    script_reply(&peer, 200,
+                 CALLS(CALL("c1", "weather", "{\\\"city\\\":\\\"Rome\\\"}") ","
+                       CALL("c2", "weather", "{\\\"city\\\":\\\"Nowhere\\\"}")));
+    script_reply(&peer, 200, DONE);
+    request.prompt = "Halo";
+    request.tools = &tool;
+    request.tool_count = 1;
+    CHECK_INT(puter_chat(client, &request, &reply), PUTER_OK);
+    CHECK_STR(reply.text, "It is 22.");
+    CHECK_INT(calls, 2);
+    CHECK_INT(reply.tool_call_count, 0);
+    CHECK_INT(reply.usage.prompt_tokens, 30);
+    CHECK_INT(reply.usage.completion_tokens, 5);
+    CHECK(reply.usage.usd_cents == 0.75);
+    check_json(script_sent(&peer, 1), "args.messages",
+               "[{\"role\":\"user\",\"content\":\"Halo\"},"
+               "{\"role\":\"assistant\",\"content\":["
+               "{\"type\":\"text\",\"text\":\"One moment.\"},"
+               "{\"type\":\"tool_use\",\"id\":\"c1\",\"name\":\"weather\","
+               "\"input\":{\"city\":\"Rome\"}},"
+               "{\"type\":\"tool_use\",\"id\":\"c2\",\"name\":\"weather\","
+               "\"input\":{\"city\":\"Nowhere\"}}]},"
+               "{\"role\":\"tool\",\"tool_call_id\":\"c1\","
+               "\"content\":\"It is 22 in Rome\"},"
+               "{\"role\":\"tool\",\"tool_call_id\":\"c2\","
+               "\"content\":\"The tool failed: It is 22 in Nowhere\"}]");
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+/* Where the calls are left to the caller: they come back, none is run. */
+static void test_tools_left(void)
+{
+    static const struct {
+        const char *name, *body;
+        int rounds;      /* max_tool_rounds */
+        int answers;     /* how often the service answers so */
+        int calls;       /* that are run */
+        size_t left;
+    } rows[] = {
+        {"a tool that has no function",
+         CALLS(CALL("c1", "weather", "{}") "," CALL("c2", "other", "{}")), 0,
+         1, 0, 2},
+        {"no rounds", CALLS(CALL("c1", "weather", "{}")), -1, 1, 0, 1},
+        {"out of rounds", CALLS(CALL("c1", "weather", "{}")), 2, 3, 2, 1},
+    };
+    size_t i;
+    int j;
+    for (i = 0; i < COUNT(rows); i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        int calls = 0;
+        puter_tool tools[2] = {{0}, {0}};
+        puter_request request = {0};
+        puter_reply reply;
+        CHECK_IN("%s", rows[i].name);
+        tools[0] = weather_tool(&calls);
+        tools[1].name = "other";
+        for (j = 0; j < rows[i].answers; j++)
+            script_reply(&peer, 200, rows[i].body);
+        request.prompt = "Halo";
+        request.tools = tools;
+        request.tool_count = 2;
+        request.max_tool_rounds = rows[i].rounds;
+        CHECK_INT(puter_chat(client, &request, &reply), PUTER_OK);
+        CHECK_INT(calls, rows[i].calls);
+        CHECK_INT(reply.tool_call_count, rows[i].left);
+        CHECK_STR(reply.text, "One moment.");
+        puter_reply_free(&reply);
+        script_close(&peer, client);
+    }
+}
+
+/* ---- the other calls ---------------------------------------------------- */
+
+static void test_call(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_call_request call = {0};
+    puter_reply reply;
+    CHECK_IN("call");
+    script_reply(&peer, 200, "{\"success\":true,\"result\":{\"x\":1}}");
+    script_typed_reply(&peer, 200, "audio/mpeg", "not JSON");
+    script_reply(&peer, 404, "{\"message\":\"Driver not found: a:b\","
+                             "\"code\":\"not_found\"}");
+    call.interface = "puter-kvstore";
+    call.method = "get";
+    call.args = "{\"key\":\"a\"}";
+    CHECK_INT(puter_call(client, &call, &reply), PUTER_OK);
+    check_json(reply.json, "result", "{\"x\":1}");
+    puter_reply_free(&reply);
+    check_json(script_sent(&peer, 0), "",
+               "{\"interface\":\"puter-kvstore\",\"method\":\"get\","
+               "\"args\":{\"key\":\"a\"}}");
+    call.args = NULL;
+    call.driver = "d";
+    CHECK_INT(puter_call(client, &call, &reply), PUTER_OK);
+    CHECK_INT(reply.size, 8);
+    CHECK(reply.body && memcmp(reply.body, "not JSON", 8) == 0);
+    CHECK_STR(reply.content_type, "audio/mpeg");
+    puter_reply_free(&reply);
+    check_json(script_sent(&peer, 1), "",
+               "{\"interface\":\"puter-kvstore\",\"driver\":\"d\",\"method\":"
+               "\"get\",\"args\":{}}");
+    CHECK_INT(puter_call(client, &call, &reply), PUTER_ERR_NOT_FOUND);
+    puter_reply_free(&reply);
+    CHECK_INT(peer.request_count, 3);
+    script_close(&peer, client);
+}
+
+/* The list of models is read without a token, and again after a failure. */
+static void test_model_list(void)
+{
+    static const char list[] = "{\"models\":[{\"id\":\"gpt-4\"}]}";
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    puter_reply reply;
+    CHECK_IN("model list");
+    options.max_retries = 1;
+    options.token = "";
+    client = script_open(&peer, &options);
+    script_reply(&peer, 503, "{\"code\":\"db_unavailable\"}");
+    script_reply(&peer, 200, list);
+    CHECK_INT(puter_models(client, NULL, &reply), PUTER_OK);
+    CHECK_STR(reply.json, list);
+    CHECK(strncmp(peer.requests[0].bytes,
+                  "GET /puterai/chat/models/details HTTP/1.1\r\n", 43) == 0);
+    CHECK(!strstr(peer.requests[0].bytes, "Authorization"));
+    CHECK_INT(peer.request_count, 2);
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+int main(void)
+{
+    test_simple_question();
+    test_origins();
+    test_own_head_lines();
+    test_arguments();
+    test_extra_args_win();
+    test_mode_and_stream();
+    test_turns();
+    test_parts();
+    test_image_bytes();
+    test_large_image();
+    test_tool_turns();
+    test_tool_definitions();
+    test_refused_questions();
+    test_refused_parts();
+    test_refused_tools();
+    test_refused_heads();
+    test_refused_origins();
+    test_plain_origins();
+    test_no_token();
+    test_models();
+    test_explicit_drivers();
+    test_negotiation();
+    test_both_routes_fail();
+    test_route_is_kept();
+    test_fixed_routes();
+    test_stream_negotiation();
+    test_answers();
+    test_asked_for_fake();
+    test_error_codes();
+    test_other_failures();
+    test_retry_after();
+    test_token_is_not_told();
+    test_message_is_cut_between_characters();
+    test_last_error();
+    test_retries();
+    test_tool_round();
+    test_tools_left();
+    test_call();
+    test_model_list();
+    return check_done();
+}

@@ -1,0 +1,773 @@
+/* test_http.c - what the client makes of the bytes of HTTP/1.1 replies. */
+#define PUTER_IMPLEMENTATION
+#include "../puter.h"
+
+#include "script.h"
+
+/* A chat's answer of 64 bytes, in two halves of 32 (20 in hexadecimal). */
+#define HALF_1 "{\"success\":true,\"result\":{\"messa"
+#define HALF_2 "ge\":{\"content\":\"Halo juga!!!\"}}}"
+#define BODY HALF_1 HALF_2
+#define TEXT "Halo juga!!!"
+
+#define OK "HTTP/1.1 200 OK\r\n"
+#define JSON "Content-Type: application/json\r\n"
+#define SIZED "Content-Length: 64\r\n"
+#define CHUNKED "Transfer-Encoding: chunked\r\n"
+#define END "\r\n"
+#define PIECES "20\r\n" HALF_1 "\r\n20\r\n" HALF_2 "\r\n"
+#define CHUNKS PIECES "0\r\n\r\n"
+
+/* When a reply's bytes settle what becomes of it. */
+typedef enum row_kind {
+    SETTLED,   /* by themselves, however the connection goes on */
+    CUT_SHORT, /* never: the connection's end makes it a truncation */
+    UNTIL_END  /* its clean end is what ends the body */
+} row_kind;
+
+typedef struct row {
+    const char *name;
+    const char *bytes;
+    size_t length;
+    row_kind kind;
+    puter_result result;
+} row;
+
+#define ROW(name, bytes, kind, result) \
+    {name, bytes, sizeof(bytes) - 1, kind, result}
+#define GOOD(name, bytes) ROW(name, bytes, SETTLED, PUTER_OK)
+#define BAD(name, bytes) ROW(name, bytes, SETTLED, PUTER_ERR_PROTOCOL)
+#define CUT(name, bytes) ROW(name, bytes, CUT_SHORT, PUTER_ERR_CLOSED)
+
+#define WITH_LENGTH(value) OK JSON "Content-Length:" value "\r\n" END BODY
+#define WITH_CODING(value) OK JSON "Transfer-Encoding:" value "\r\n" END CHUNKS
+#define WITH_FIELD(line) OK JSON line SIZED END BODY
+#define WITH_CHUNKS(chunks) OK JSON CHUNKED END chunks
+#define WITH_START(line) line JSON SIZED END BODY
+
+static const row rows[] = {
+    /* framing by length (RFC 9112, 6.3) */
+    GOOD("length", WITH_LENGTH(" 64")),
+    GOOD("length without space", WITH_LENGTH("64")),
+    GOOD("length in white space", WITH_LENGTH(" \t 64 \t ")),
+    GOOD("length with zeros before it", WITH_LENGTH(" 0064")),
+    GOOD("length in another case", OK JSON "cONTENT-lENGTH: 64\r\n" END BODY),
+    BAD("length +64", WITH_LENGTH(" +64")),
+    BAD("length -64", WITH_LENGTH(" -64")),
+    BAD("length 0x40", WITH_LENGTH(" 0x40")),
+    BAD("length 6 4", WITH_LENGTH(" 6 4")),
+    BAD("length 64,", WITH_LENGTH(" 64,")),
+    BAD("length ,64", WITH_LENGTH(" ,64")),
+    BAD("length 64.0", WITH_LENGTH(" 64.0")),
+    BAD("length 64;", WITH_LENGTH(" 64;")),
+    BAD("length 64x", WITH_LENGTH(" 64x")),
+    BAD("length six", WITH_LENGTH(" six")),
+    BAD("length empty", WITH_LENGTH("")),
+    BAD("length blank", WITH_LENGTH("   ")),
+    BAD("length \"64\"", WITH_LENGTH(" \"64\"")),
+    BAD("length list 64, 65", WITH_LENGTH(" 64, 65")),
+    BAD("length list 64, 64", WITH_LENGTH(" 64, 64")),
+    BAD("length 2^63", WITH_LENGTH(" 9223372036854775808")),
+    BAD("length 2^64 + 64", WITH_LENGTH(" 18446744073709551680")),
+    BAD("length of 40 digits",
+        WITH_LENGTH(" 1000000000000000000000000000000000000064")),
+    BAD("two lengths", OK JSON SIZED "Content-Length: 65\r\n" END BODY),
+    BAD("a length twice", OK JSON SIZED SIZED END BODY),
+    ROW("length beyond the limit", WITH_LENGTH(" 1000000000000000000"),
+        SETTLED, PUTER_ERR_LIMIT),
+    CUT("length unmet by one", WITH_LENGTH(" 65")),
+    CUT("length and no body", OK JSON SIZED END),
+    CUT("length and half a body", OK JSON SIZED END HALF_1),
+    /* transfer codings (RFC 9112, 6.1 and 7) */
+    GOOD("chunked", WITH_CODING(" chunked")),
+    GOOD("chunked in another case", WITH_CODING(" cHunKED")),
+    GOOD("chunked in white space", WITH_CODING(" \tchunked \t")),
+    BAD("coding and length", OK JSON SIZED CHUNKED END CHUNKS),
+    BAD("coding and length 0",
+        OK JSON CHUNKED "Content-Length: 0\r\n" END CHUNKS),
+    BAD("gzip, chunked", WITH_CODING(" gzip, chunked")),
+    BAD("gzip", WITH_CODING(" gzip")),
+    BAD("chunked, gzip", WITH_CODING(" chunked, gzip")),
+    BAD("chunked, chunked", WITH_CODING(" chunked, chunked")),
+    BAD("identity", WITH_CODING(" identity")),
+    BAD("xchunked", WITH_CODING(" xchunked")),
+    BAD("chunkedx", WITH_CODING(" chunkedx")),
+    BAD("chunked;q=1", WITH_CODING(" chunked;q=1")),
+    BAD("\"chunked\"", WITH_CODING(" \"chunked\"")),
+    BAD("no coding", WITH_CODING("")),
+    BAD("chunked and a vertical tab", WITH_CODING(" \vchunked")),
+    BAD("two codings", OK JSON "Transfer-Encoding: gzip\r\n" CHUNKED END CHUNKS),
+    BAD("chunked twice", OK JSON CHUNKED CHUNKED END CHUNKS),
+    GOOD("chunked in HTTP/1.0",
+         "HTTP/1.0 200 OK\r\n" JSON CHUNKED END CHUNKS),
+    /* chunks (RFC 9112, 7.1) */
+    GOOD("size with zeros before it",
+         WITH_CHUNKS("0040\r\n" BODY "\r\n0\r\n\r\n")),
+    GOOD("size in capitals",
+         WITH_CHUNKS("A\r\n{\"success\"\r\n1C\r\n:true,\"result\":{\"message\":"
+                     "{\"\r\n1a\r\ncontent\":\"Halo juga!!!\"}}}\r\n"
+                     "000\r\n\r\n")),
+    GOOD("extension",
+         WITH_CHUNKS("40;a=b;c\r\n" BODY "\r\n0;d=\"e\"\r\n\r\n")),
+    GOOD("extension in white space",
+         WITH_CHUNKS("40 ; a = \"b;c\"\r\n" BODY "\r\n0\t;\td\r\n\r\n")),
+    GOOD("extension with quotes",
+         WITH_CHUNKS("40;a=\"b\\\"\\\\c\"\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size +40", WITH_CHUNKS("+40\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size -40", WITH_CHUNKS("-40\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size 0x40", WITH_CHUNKS("0x40\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size 4_0", WITH_CHUNKS("4_0\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size 4 0", WITH_CHUNKS("4 0\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size after a space", WITH_CHUNKS(" 40\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size after a tab", WITH_CHUNKS("\t40\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size 40g", WITH_CHUNKS("40g\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size 64.", WITH_CHUNKS("40.\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("no size", WITH_CHUNKS("\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("extension and no size", WITH_CHUNKS(";a=b\r\n\r\n")),
+    BAD("size 2^64 + 64",
+        WITH_CHUNKS("10000000000000040\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("size 2^64 - 1", WITH_CHUNKS("ffffffffffffffff\r\n" BODY)),
+    BAD("size 2^63", WITH_CHUNKS("8000000000000000\r\n" BODY)),
+    BAD("bare LF after the size", WITH_CHUNKS("40\n" BODY "\r\n0\r\n\r\n")),
+    BAD("bare CR after the size", WITH_CHUNKS("40\r" BODY "\r\n0\r\n\r\n")),
+    BAD("bare LF in an extension",
+        WITH_CHUNKS("40;a\n" BODY "\r\n0\r\n\r\n")),
+    BAD("bare CR in an extension",
+        WITH_CHUNKS("40;a\rb\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("NUL in an extension",
+        WITH_CHUNKS("40;a\0b\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("nothing after the data", WITH_CHUNKS("20\r\n" HALF_1 "20\r\n" HALF_2)),
+    BAD("bare LF after the data",
+        WITH_CHUNKS("40\r\n" BODY "\n0\r\n\r\n")),
+    BAD("bare CR after the data",
+        WITH_CHUNKS("40\r\n" BODY "\r0\r\n\r\n")),
+    BAD("data longer than its size",
+        WITH_CHUNKS("3f\r\n" BODY "\r\n0\r\n\r\n")),
+    BAD("data shorter than its size",
+        WITH_CHUNKS("41\r\n" BODY "\r\n0\r\n\r\n")),
+    CUT("no chunk", WITH_CHUNKS("")),
+    CUT("half a size", WITH_CHUNKS("2")),
+    CUT("half a chunk", WITH_CHUNKS("40\r\n" HALF_1)),
+    CUT("no CRLF after the data", WITH_CHUNKS("40\r\n" BODY)),
+    CUT("no last chunk", WITH_CHUNKS(PIECES)),
+    CUT("half a last chunk", WITH_CHUNKS(PIECES "0")),
+    CUT("no end of the trailers", WITH_CHUNKS(PIECES "0\r\n")),
+    CUT("half an end of the trailers", WITH_CHUNKS(PIECES "0\r\n\r")),
+    /* trailers */
+    GOOD("trailers", WITH_CHUNKS(PIECES "0\r\nETag: x\r\nA:\r\n\r\n")),
+    GOOD("trailer with a status line's look",
+         WITH_CHUNKS(PIECES "0\r\nX: HTTP/1.1 500 No\r\n\r\n")),
+    BAD("trailer without a colon", WITH_CHUNKS(PIECES "0\r\nETag\r\n\r\n")),
+    BAD("trailer with a bare LF", WITH_CHUNKS(PIECES "0\r\nA: b\n\r\n")),
+    BAD("trailers ended by a bare LF", WITH_CHUNKS(PIECES "0\r\n\n")),
+    CUT("trailer cut", WITH_CHUNKS(PIECES "0\r\nETag: x")),
+    /* until the connection ends */
+    ROW("no framing", OK JSON END BODY, UNTIL_END, PUTER_OK),
+    ROW("no framing in HTTP/1.0", "HTTP/1.0 200 OK\r\n" JSON END BODY,
+        UNTIL_END, PUTER_OK),
+    /* fields (RFC 9112, 5 and RFC 9110, 5.5) */
+    GOOD("empty value", WITH_FIELD("X-Empty:\r\n")),
+    GOOD("blank value", WITH_FIELD("X-Empty: \t \r\n")),
+    GOOD("value of bytes beyond ASCII", WITH_FIELD("X: caf\xE9 \xFF\r\n")),
+    GOOD("value with a tab and colons", WITH_FIELD("X: a:\tb: c\r\n")),
+    GOOD("name of every mark", WITH_FIELD("!#$%&'*+-.^_`|~09aZ: x\r\n")),
+    GOOD("identity encoding", WITH_FIELD("Content-Encoding: identity\r\n")),
+    BAD("folded line", WITH_FIELD("X: a\r\n b\r\n")),
+    BAD("line folded by a tab", WITH_FIELD("X: a\r\n\tb\r\n")),
+    BAD("space before the first field",
+        OK " X: a\r\n" JSON SIZED END BODY),
+    BAD("bare LF after the status line", WITH_START("HTTP/1.1 200 OK\n")),
+    BAD("bare LF after a field", WITH_FIELD("X: a\n")),
+    BAD("bare LF as the empty line", OK JSON SIZED "\n" BODY),
+    BAD("bare LFs at the end", OK JSON "Content-Length: 64\n\n" BODY),
+    BAD("bare CR in a value", WITH_FIELD("X: a\rb\r\n")),
+    BAD("bare CR in a name", WITH_FIELD("X\rY: a\r\n")),
+    BAD("CR before CRLF", WITH_FIELD("X: a\r\r\n")),
+    CUT("bare CR as the empty line", OK JSON SIZED "\r" BODY),
+    BAD("NUL in a value", WITH_FIELD("X: a\0b\r\n")),
+    BAD("NUL in a name", WITH_FIELD("X\0: a\r\n")),
+    BAD("NUL after the length", WITH_LENGTH(" 64\0")),
+    BAD("space before the colon", WITH_FIELD("X : a\r\n")),
+    BAD("tab before the colon", WITH_FIELD("X\t: a\r\n")),
+    BAD("space before the length's colon",
+        OK JSON "Content-Length : 64\r\n" END BODY),
+    BAD("no name", WITH_FIELD(": a\r\n")),
+    BAD("space in a name", WITH_FIELD("X Y: a\r\n")),
+    BAD("bracket in a name", WITH_FIELD("X(Y): a\r\n")),
+    BAD("name beyond ASCII", WITH_FIELD("X\xC3\xA9: a\r\n")),
+    BAD("control byte in a name", WITH_FIELD("X\x01: a\r\n")),
+    BAD("no colon", WITH_FIELD("XYZ\r\n")),
+    BAD("gzip unasked", WITH_FIELD("Content-Encoding: gzip\r\n")),
+    BAD("brotli unasked", WITH_FIELD("content-encoding: br\r\n")),
+    /* the status line (RFC 9112, 4) */
+    GOOD("HTTP/1.0", WITH_START("HTTP/1.0 200 OK\r\n")),
+    GOOD("HTTP/1.2", WITH_START("HTTP/1.2 200 OK\r\n")),
+    GOOD("HTTP/1.9", WITH_START("HTTP/1.9 200 OK\r\n")),
+    GOOD("no reason", WITH_START("HTTP/1.1 200 \r\n")),
+    GOOD("reason beyond ASCII", WITH_START("HTTP/1.1 200 \xC3\xA7 \xE9\r\n")),
+    GOOD("reason with digits", WITH_START("HTTP/1.1 200 404 500\r\n")),
+    BAD("HTTP/0.9", "<html>Halo</html>\r\n\r\n"),
+    BAD("HTTP/0.9 by name", WITH_START("HTTP/0.9 200 OK\r\n")),
+    BAD("HTTP/2.0", WITH_START("HTTP/2.0 200 OK\r\n")),
+    BAD("HTTP/2", WITH_START("HTTP/2 200 OK\r\n")),
+    BAD("HTTP/1.10", WITH_START("HTTP/1.10 200 OK\r\n")),
+    BAD("HTTP/1", WITH_START("HTTP/1 200 OK\r\n")),
+    BAD("HTTP/11", WITH_START("HTTP/11 200 OK\r\n")),
+    BAD("HTTP/1,1", WITH_START("HTTP/1,1 200 OK\r\n")),
+    BAD("HTTP/01.1", WITH_START("HTTP/01.1 200 OK\r\n")),
+    BAD("http/1.1", WITH_START("http/1.1 200 OK\r\n")),
+    BAD("HTTPS/1.1", WITH_START("HTTPS/1.1 200 OK\r\n")),
+    BAD("ICY", WITH_START("ICY 200 OK\r\n")),
+    BAD("garbage", "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+    BAD("a TLS alert", "\x15\x03\x03\x00\x02\x02\x28\r\n\r\n"),
+    BAD("byte order mark", WITH_START("\xEF\xBB\xBF" OK)),
+    BAD("space before it", WITH_START(" " OK)),
+    BAD("no status", WITH_START("HTTP/1.1\r\n")),
+    BAD("blank status", WITH_START("HTTP/1.1  OK\r\n")),
+    BAD("two spaces", WITH_START("HTTP/1.1  200 OK\r\n")),
+    BAD("tab", WITH_START("HTTP/1.1\t200\tOK\r\n")),
+    BAD("status 20", WITH_START("HTTP/1.1 20 OK\r\n")),
+    BAD("status 2000", WITH_START("HTTP/1.1 2000 OK\r\n")),
+    BAD("status 2x0", WITH_START("HTTP/1.1 2x0 OK\r\n")),
+    BAD("status -20", WITH_START("HTTP/1.1 -20 OK\r\n")),
+    BAD("status 000", WITH_START("HTTP/1.1 000 OK\r\n")),
+    BAD("status 099", WITH_START("HTTP/1.1 099 OK\r\n")),
+    BAD("NUL in the reason", WITH_START("HTTP/1.1 200 O\0K\r\n")),
+    BAD("bare CR in the reason", WITH_START("HTTP/1.1 200 O\rK\r\n")),
+    /* interim replies (RFC 9110, 15.2) */
+    GOOD("100", "HTTP/1.1 100 Continue\r\n\r\n" OK JSON SIZED END BODY),
+    GOOD("102 and 103",
+         "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n"
+         "Link: </a>\r\n\r\n" OK JSON SIZED END BODY),
+    GOOD("100 with a length",
+         "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\n" OK JSON SIZED END
+             BODY),
+    BAD("101 unasked",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n"
+        "Connection: upgrade\r\n\r\n" OK JSON SIZED END BODY),
+    BAD("100 with a folded line",
+        "HTTP/1.1 100 Continue\r\nX: a\r\n b\r\n\r\n" OK JSON SIZED END BODY),
+    CUT("100 and nothing else", "HTTP/1.1 100 Continue\r\n\r\n"),
+    CUT("half a 100", "HTTP/1.1 100 Continue\r\n"),
+    /* replies that have no body, whatever they say (RFC 9112, 6.3) */
+    BAD("204 with a length", "HTTP/1.1 204 No Content\r\n" SIZED END),
+    BAD("204 chunked", "HTTP/1.1 204 No Content\r\n" CHUNKED END),
+    BAD("304 with a length", "HTTP/1.1 304 Not Modified\r\n" SIZED END),
+    /* more than the reply: neither delivered nor in the way */
+    GOOD("surplus behind a length", WITH_LENGTH(" 64") "surplus"),
+    GOOD("surplus behind chunks", WITH_CHUNKS(CHUNKS) "20\r\n"),
+    GOOD("two replies", WITH_LENGTH(" 64") WITH_LENGTH(" 64")),
+    /* nothing that a chat can use */
+    BAD("empty body", OK JSON "Content-Length: 0\r\n" END),
+    BAD("empty chunks", WITH_CHUNKS("0\r\n\r\n")),
+    BAD("HTML", OK "Content-Type: text/html\r\nContent-Length: 13\r\n" END
+                   "<html></html>"),
+    BAD("half a document", WITH_LENGTH(" 63")),
+};
+
+/* ---- one reply, one question -------------------------------------------- */
+
+static puter_options patience = {0}; /* idle_timeout_ms is set by main */
+
+/* Asks once, and sees to it that nothing is asked twice; gives how many
+ * bytes were read for it. */
+static size_t check_outcome(script *peer, const puter_options *options,
+                            puter_result wanted)
+{
+    size_t handed;
+    puter_client *client = script_open(peer, options);
+    puter_reply reply;
+    puter_result result = puter_ask(client, "gpt-4", "Halo", &reply);
+    CHECK_STR(puter_result_name(result), puter_result_name(wanted));
+    if (result == PUTER_OK)
+        CHECK_STR(reply.text, TEXT);
+    else
+        script_check_failure(client, wanted);
+    CHECK(peer->request_count <= 1);
+    CHECK(peer->opens <= 1);
+    handed = peer->handed;
+    puter_reply_free(&reply);
+    script_close(peer, client);
+    return handed;
+}
+
+static puter_result wanted_of(const row *it, script_end end)
+{
+    if (it->kind == SETTLED || (it->kind == UNTIL_END && end == SCRIPT_CLEAN))
+        return it->result;
+    return end == SCRIPT_SILENT ? PUTER_ERR_TIMEOUT : PUTER_ERR_CLOSED;
+}
+
+/* Seeds 0 and 1 are no cut at all and one at every byte. */
+static void run_row(const row *it, unsigned seed, script_end end)
+{
+    static const char *const ends[] = {"held open", "ended", "reset"};
+    script peer = {0};
+    script_raw(&peer, it->bytes, it->length);
+    script_current(&peer)->end = end;
+    peer.cut = seed == 0   ? SCRIPT_WHOLE
+               : seed == 1 ? SCRIPT_BYTES
+                           : SCRIPT_RANDOM;
+    peer.seed = seed;
+    peer.pauses = seed & 1;
+    CHECK_IN("%s, cut %u, %s", it->name, seed, ends[end]);
+    check_outcome(&peer, &patience, wanted_of(it, end));
+}
+
+static void test_rows(void)
+{
+    size_t i;
+    unsigned seed;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (seed = 0; seed < 8; seed++) {
+            run_row(&rows[i], seed, SCRIPT_CLEAN);
+            run_row(&rows[i], seed, SCRIPT_RESET);
+            if (seed == 0 || (rows[i].kind == SETTLED && seed < 4))
+                run_row(&rows[i], seed, SCRIPT_SILENT);
+        }
+    }
+}
+
+/* A reply is taken at every split, and refused at every cut. */
+static void test_every_cut(void)
+{
+    static const char *const replies[] = {
+        "HTTP/1.1 100 Continue\r\n\r\n" OK JSON "ETag: \"x\"\r\n" SIZED END BODY,
+        OK JSON CHUNKED END "20;a\r\n" HALF_1 "\r\n20\r\n" HALF_2
+                            "\r\n0\r\nA: b\r\n\r\n"};
+    size_t i, at;
+    for (i = 0; i < 2; i++)
+        for (at = 0; at < strlen(replies[i]); at++) {
+            script peer = {0};
+            CHECK_IN("reply %d split at %d", (int)i, (int)at);
+            script_raw(&peer, replies[i], strlen(replies[i]));
+            peer.cut = SCRIPT_SPLIT;
+            peer.split = at;
+            check_outcome(&peer, NULL, PUTER_OK);
+            CHECK_IN("reply %d cut at %d", (int)i, (int)at);
+            if (at)
+                script_raw(&peer, replies[i], at);
+            script_current(&peer)->end = at % 2 ? SCRIPT_CLEAN : SCRIPT_RESET;
+            check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
+        }
+}
+
+/* ---- floods and limits -------------------------------------------------- */
+
+/* What the service sends: `count` times `unit` between two texts. */
+typedef struct flood {
+    const char *name, *before, *unit, *after;
+    size_t count;
+    puter_result result;
+} flood;
+
+enum { MEGA = 1 << 20 };
+
+static const flood floods[] = {
+    {"line of 8 KB", OK JSON SIZED "X: ", "x", "\r\n" END BODY, 8192 - 5,
+     PUTER_OK},
+    {"name of 1 KB", OK JSON SIZED, "x", ": y\r\n" END BODY, 1024, PUTER_OK},
+    {"100 lines", OK JSON SIZED, "X-Some: thing\r\n", END BODY, 98, PUTER_OK},
+    {"16 interim replies", "", "HTTP/1.1 102 Processing\r\n\r\n",
+     OK JSON SIZED END BODY, 16, PUTER_OK},
+    {"32 trailers", OK JSON CHUNKED END PIECES "0\r\n", "X: y\r\n", "\r\n", 32,
+     PUTER_OK},
+    {"padded JSON", OK JSON "Content-Length: 2000064\r\n" END, " ", BODY,
+     2000000, PUTER_OK},
+    {"chunks of one byte", OK JSON CHUNKED END, "1\r\n \r\n", CHUNKS, 20000,
+     PUTER_OK},
+    {"a head of 1 MB", OK JSON SIZED, "X-Some: thing that is 32 bytes\r\n",
+     END BODY, MEGA / 32, PUTER_ERR_LIMIT},
+    {"a line of 1 MB", OK JSON SIZED "X: ", "x", "\r\n" END BODY, MEGA,
+     PUTER_ERR_LIMIT},
+    {"200,000 lines", OK JSON SIZED, "X:\r\n", END BODY, 200000,
+     PUTER_ERR_LIMIT},
+    {"2 MiB without a line's end", OK "X: ", "x", "", 2 * MEGA,
+     PUTER_ERR_LIMIT},
+    {"a reason of 1 MiB", "HTTP/1.1 200 ", "x", "\r\n" JSON SIZED END BODY,
+     MEGA, PUTER_ERR_LIMIT},
+    {"1,000 interim replies", "", "HTTP/1.1 102 Processing\r\n\r\n",
+     OK JSON SIZED END BODY, 1000, PUTER_ERR_LIMIT},
+    {"1 MiB of hexadecimal zeros", OK JSON CHUNKED END, "0",
+     "40\r\n" BODY "\r\n0\r\n\r\n", MEGA, PUTER_ERR_LIMIT},
+    {"an extension of 1 MiB", OK JSON CHUNKED END "40;", "x",
+     "\r\n" BODY "\r\n0\r\n\r\n", MEGA, PUTER_ERR_LIMIT},
+    {"extensions of 1 MiB", OK JSON CHUNKED END,
+     "1;abcdefghijklmnopq=rstuvwxyz\r\n \r\n", CHUNKS, MEGA / 34,
+     PUTER_ERR_LIMIT},
+    {"trailers of 1 MB", OK JSON CHUNKED END PIECES "0\r\n", "X: y\r\n", "\r\n",
+     MEGA / 6, PUTER_ERR_LIMIT},
+};
+
+static size_t script_flood(script *peer, const flood *it)
+{
+    size_t before = strlen(it->before), unit = strlen(it->unit);
+    size_t length = before + unit * it->count + strlen(it->after), i;
+    char *text = (char *)malloc(length + 1);
+    memcpy(text, it->before, before);
+    for (i = 0; i < it->count; i++)
+        memcpy(text + before + i * unit, it->unit, unit);
+    memcpy(text + before + i * unit, it->after, strlen(it->after) + 1);
+    script_raw(peer, text, length);
+    free(text);
+    return length;
+}
+
+/* A flood is refused before all of it was read. */
+static void test_floods(void)
+{
+    size_t i;
+    int cut;
+    for (i = 0; i < sizeof floods / sizeof *floods; i++)
+        for (cut = SCRIPT_WHOLE; cut <= SCRIPT_RANDOM; cut++) {
+            script peer = {0};
+            size_t length, handed;
+            CHECK_IN("%s, cut %d", floods[i].name, cut);
+            length = script_flood(&peer, &floods[i]);
+            peer.cut = (script_cut)cut;
+            peer.split = strlen(floods[i].before) + 7;
+            handed = check_outcome(&peer, NULL, floods[i].result);
+            CHECK(handed < length || floods[i].result == PUTER_OK);
+        }
+}
+
+/* max_reply_bytes, by every framing. */
+static void test_reply_limit(void)
+{
+    static const char *const replies[] = {
+        OK JSON SIZED END BODY,
+        OK JSON CHUNKED END CHUNKS,
+        OK JSON END BODY,
+    };
+    static const struct {
+        int64_t most;
+        puter_result result;
+    } limits[] = {
+        {1, PUTER_ERR_LIMIT}, {63, PUTER_ERR_LIMIT}, {64, PUTER_OK},
+        {0, PUTER_OK},        {-1, PUTER_OK},
+    };
+    size_t i, j;
+    for (i = 0; i < 3; i++)
+        for (j = 0; j < sizeof limits / sizeof *limits; j++) {
+            puter_options options = {0};
+            script peer = {0};
+            CHECK_IN("reply %d, limit %d", (int)i, (int)limits[j].most);
+            options.max_reply_bytes = limits[j].most;
+            script_raw(&peer, replies[i], strlen(replies[i]));
+            script_current(&peer)->end = SCRIPT_CLEAN;
+            check_outcome(&peer, &options, limits[j].result);
+        }
+}
+
+/* An answer of 10 MB arrives whole. */
+static void test_large_answer(void)
+{
+    enum { LENGTH = 10000000 };
+    static const flood answer = {
+        "10 MB", OK JSON "Content-Length: 10000052\r\n" END
+        "{\"success\":true,\"result\":{\"message\":{\"content\":\"",
+        "x", "\"}}}", LENGTH, PUTER_OK};
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
+    CHECK_IN("an answer of 10 MB");
+    script_flood(&peer, &answer);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", &reply), PUTER_OK);
+    CHECK_INT(reply.length, LENGTH);
+    CHECK_INT(strspn(reply.text, "x"), LENGTH);
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+/* ---- redirects ---------------------------------------------------------- */
+
+/* They are not followed, and the message tells where they point. */
+static void test_redirects(void)
+{
+    static const int statuses[] = {300, 301, 302, 303, 307, 308};
+    char reply[256];
+    size_t i;
+    for (i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("status %d", statuses[i]);
+        snprintf(reply, sizeof reply,
+                 "HTTP/1.1 %d Elsewhere\r\nLocation: https://other.example/"
+                 "path?%s\r\nContent-Length: 0\r\n\r\n",
+                 statuses[i], SCRIPT_TOKEN);
+        script_raw(&peer, reply, strlen(reply));
+        CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
+                  PUTER_ERR_PROTOCOL);
+        script_check_failure(client, PUTER_ERR_PROTOCOL);
+        CHECK(strstr(puter_last_error(client)->message,
+                     "https://other.example/path"));
+        CHECK_INT(puter_last_error(client)->http_status, statuses[i]);
+        CHECK_INT(peer.opens, 1);
+        script_close(&peer, client);
+    }
+}
+
+/* ---- connections kept and lost ------------------------------------------ */
+
+static void script_good(script *peer)
+{
+    static const char reply[] = OK JSON SIZED END BODY;
+    script_raw(peer, reply, sizeof reply - 1);
+}
+
+static void check_answer(puter_client *client)
+{
+    puter_reply reply;
+    if (!CHECK_STR(puter_result_name(
+                       puter_ask(client, "gpt-4", "Halo", &reply)),
+                   "PUTER_OK"))
+        printf("    %s\n", puter_last_error(client)->message);
+    else
+        CHECK_STR(reply.text, TEXT);
+    puter_reply_free(&reply);
+}
+
+/* After which first replies the second question goes over the same
+ * connection, and after which it must not. */
+static void test_reuse(void)
+{
+    static const struct {
+        const char *name, *first;
+        int opens;
+    } cases[] = {
+        {"length", OK JSON SIZED END BODY, 1},
+        {"chunked", OK JSON CHUNKED END CHUNKS, 1},
+        {"keep-alive", OK JSON SIZED "Connection: keep-alive\r\n" END BODY, 1},
+        {"close", OK JSON SIZED "Connection: close\r\n" END BODY, 2},
+        {"Close", OK JSON SIZED "connection: Close\r\n" END BODY, 2},
+        {"list", OK JSON SIZED "Connection: x, close ,y\r\n" END BODY, 2},
+        {"two lines",
+         OK JSON SIZED "Connection: close\r\nConnection: x\r\n" END BODY, 2},
+        {"closed-shop", OK JSON SIZED "Connection: closed-shop\r\n" END BODY,
+         1},
+        {"HTTP/1.0", "HTTP/1.0 200 OK\r\n" JSON SIZED END BODY, 2},
+        {"chunked in HTTP/1.0", "HTTP/1.0 200 OK\r\n" JSON CHUNKED END CHUNKS,
+         2},
+        {"surplus", OK JSON SIZED END BODY "surplus", 2},
+        {"two replies", OK JSON SIZED END BODY OK JSON SIZED END BODY, 2},
+        {"surplus behind chunks", OK JSON CHUNKED END CHUNKS "x", 2},
+    };
+    size_t i;
+    int cut;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
+            script peer = {0};
+            puter_client *client = script_open(&peer, NULL);
+            CHECK_IN("reuse after %s, cut %d", cases[i].name, cut);
+            peer.cut = (script_cut)cut;
+            script_raw(&peer, cases[i].first, strlen(cases[i].first));
+            if (cases[i].opens == 2)
+                script_next_connection(&peer);
+            script_good(&peer);
+            check_answer(client);
+            check_answer(client);
+            CHECK_INT(peer.opens, cases[i].opens);
+            CHECK_INT(peer.request_count, 2);
+            script_close(&peer, client);
+        }
+}
+
+/* A kept connection may end at any time. Where that shows before the next
+ * question has all been sent, the question goes over a new one. */
+static void test_stale(void)
+{
+    int end, room;
+    for (end = SCRIPT_CLEAN; end <= SCRIPT_RESET; end++)
+        for (room = -1; room <= 200; room += 100) {
+            script peer = {0};
+            puter_client *client = script_open(&peer, NULL);
+            script_connection *kept = script_current(&peer);
+            CHECK_IN("stale, end %d, room for %d bytes", end, room);
+            script_good(&peer);
+            kept->end = (script_end)end;
+            kept->end_late = room >= 0;
+            script_next_connection(&peer);
+            script_good(&peer);
+            check_answer(client);
+            if (room >= 0) {
+                kept->requests++; /* ends as the next one is written */
+                kept->write_result = PUTER_ERR_CLOSED;
+                kept->write_room = kept->written + (size_t)room;
+            }
+            check_answer(client);
+            CHECK_INT(peer.opens, 2);
+            script_close(&peer, client);
+        }
+}
+
+/* A question that has all been sent may have reached a model: it is not sent
+ * again, whether its connection was a kept one or a fresh one, and whether
+ * its reply had begun or not. */
+static void test_not_resent(void)
+{
+    int fresh, begun;
+    for (fresh = 0; fresh < 2; fresh++)
+        for (begun = 0; begun < 2; begun++) {
+            script peer = {0};
+            puter_client *client = script_open(&peer, NULL);
+            CHECK_IN("lost on a %s connection, %s", fresh ? "fresh" : "kept",
+                     begun ? "in its reply" : "before it");
+            if (!fresh)
+                script_good(&peer);
+            if (begun)
+                script_raw(&peer, OK, 5);
+            script_current(&peer)->end = SCRIPT_RESET;
+            script_current(&peer)->end_late = !begun;
+            script_next_connection(&peer);
+            script_good(&peer);
+            if (!fresh)
+                check_answer(client);
+            CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
+                      PUTER_ERR_CLOSED);
+            script_check_failure(client, PUTER_ERR_CLOSED);
+            CHECK_INT(peer.opens, 1);
+            script_close(&peer, client);
+        }
+}
+
+/* ---- sending ------------------------------------------------------------ */
+
+/* However little a write takes, the same request arrives. */
+static void test_short_writes(void)
+{
+    script whole = {0}, pieces = {0};
+    puter_client *client;
+    size_t most;
+    CHECK_IN("short writes");
+    client = script_open(&whole, NULL);
+    script_good(&whole);
+    check_answer(client);
+    puter_close(client);
+    for (most = 1; most < 8; most++) {
+        CHECK_IN("writes of %d bytes", (int)most);
+        client = script_open(&pieces, NULL);
+        script_good(&pieces);
+        pieces.write_most = most;
+        pieces.pauses = most & 1;
+        check_answer(client);
+        CHECK_STR(pieces.requests[0].bytes, whole.requests[0].bytes);
+        script_close(&pieces, client);
+    }
+    script_close(&whole, NULL);
+}
+
+/* A service that has seen enough answers before it has read everything, and
+ * may close its end of the way there: its answer is what counts. */
+static void test_early_reply(void)
+{
+    static const char early[] =
+        "HTTP/1.1 401 Unauthorized\r\n" JSON
+        "Content-Length: 44\r\nConnection: close\r\n\r\n"
+        "{\"message\":\"No.\",\"code\":\"token_auth_failed\"}";
+    size_t room;
+    int cut;
+    for (room = 0; room < 3000; room += 500)
+        for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
+            script peer = {0};
+            char prompt[2000];
+            puter_client *client = script_open(&peer, NULL);
+            CHECK_IN("early reply after %d bytes, cut %d", (int)room, cut);
+            memset(prompt, 'x', sizeof prompt);
+            prompt[sizeof prompt - 1] = '\0';
+            script_raw(&peer, early, sizeof early - 1);
+            peer.connections[0].eager = true;
+            peer.connections[0].end = SCRIPT_RESET;
+            peer.connections[0].write_result = PUTER_ERR_CLOSED;
+            peer.connections[0].write_room = room;
+            peer.cut = (script_cut)cut;
+            peer.write_most = 100;
+            CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL),
+                      PUTER_ERR_AUTH);
+            script_check_failure(client, PUTER_ERR_AUTH);
+            CHECK_STR(puter_last_error(client)->code, "token_auth_failed");
+            script_close(&peer, client);
+        }
+}
+
+/* ---- failures below ----------------------------------------------------- */
+
+static void test_transport_failures(void)
+{
+    static const puter_result results[] = {
+        PUTER_ERR_RESOLVE, PUTER_ERR_CONNECT, PUTER_ERR_CLOSED,
+        PUTER_ERR_TLS, PUTER_ERR_CERT, PUTER_ERR_TIMEOUT};
+    size_t i;
+    for (i = 0; i < sizeof results / sizeof *results; i++) {
+        script peer = {0};
+        CHECK_IN("open gives %s", puter_result_name(results[i]));
+        script_current(&peer)->open_result = results[i];
+        check_outcome(&peer, NULL, results[i]);
+        CHECK_IN("read gives %s", puter_result_name(results[i]));
+        script_current(&peer)->read_result = results[i];
+        check_outcome(&peer, NULL, results[i]);
+        CHECK_IN("write gives %s", puter_result_name(results[i]));
+        script_current(&peer)->write_result = results[i];
+        script_current(&peer)->write_room = 10;
+        script_current(&peer)->read_result = PUTER_ERR_CLOSED;
+        check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
+    }
+}
+
+static bool always(void *user)
+{
+    ++*(int *)user;
+    return true;
+}
+
+static bool never(void *user)
+{
+    ++*(int *)user;
+    return false;
+}
+
+/* A silent peer is left by each of the ways there are. */
+static void test_silence(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    int asked = 0;
+    CHECK_IN("idle timeout");
+    script_current(&peer);
+    options.idle_timeout_ms = 20;
+    check_outcome(&peer, &options, PUTER_ERR_TIMEOUT);
+    CHECK_IN("total timeout");
+    script_current(&peer);
+    options.idle_timeout_ms = -1;
+    options.total_timeout_ms = 20;
+    check_outcome(&peer, &options, PUTER_ERR_TIMEOUT);
+    CHECK_IN("not cancelled");
+    script_current(&peer);
+    options.cancelled = never;
+    options.user = &asked;
+    check_outcome(&peer, &options, PUTER_ERR_TIMEOUT);
+    CHECK(asked > 0);
+    CHECK_IN("cancelled");
+    script_current(&peer);
+    options.cancelled = always;
+    options.total_timeout_ms = 0;
+    check_outcome(&peer, &options, PUTER_ERR_CANCELLED);
+}
+
+int main(void)
+{
+    patience.idle_timeout_ms = 20;
+    test_rows();
+    test_every_cut();
+    test_floods();
+    test_reply_limit();
+    test_large_answer();
+    test_redirects();
+    test_reuse();
+    test_stale();
+    test_not_resent();
+    test_short_writes();
+    test_early_reply();
+    test_transport_failures();
+    test_silence();
+    return check_done();
+}

@@ -1,0 +1,777 @@
+/* test_stream.c - answers that come line by line. */
+#define PUTER_IMPLEMENTATION
+#include "../puter.h"
+
+#include "script.h"
+
+#define LINES "application/x-ndjson"
+
+static const puter_request halo = {.prompt = "Halo"};
+
+/* ---- what a stream said, as text ---------------------------------------- */
+
+static void note(script_bytes *log, const char *text, size_t length)
+{
+    script_append(log, text, length);
+}
+
+static void note_number(script_bytes *log, bool known, double number)
+{
+    char text[40] = "-";
+    if (known)
+        snprintf(text, sizeof text, "%.9g", number);
+    note(log, " ", 1);
+    note(log, text, strlen(text));
+}
+
+static void note_usage(script_bytes *log, const puter_usage *usage)
+{
+    note(log, "usage", 5);
+    note_number(log, usage->has_prompt_tokens, (double)usage->prompt_tokens);
+    note_number(log, usage->has_completion_tokens,
+                (double)usage->completion_tokens);
+    note_number(log, usage->has_cached_tokens, (double)usage->cached_tokens);
+    note_number(log, usage->has_usd_cents, usage->usd_cents);
+}
+
+static void note_tool_call(script_bytes *log, const puter_tool_call *call)
+{
+    const char *fields[4];
+    int i;
+    fields[0] = "call ";
+    fields[1] = call->id;
+    fields[2] = call->name;
+    fields[3] = call->arguments;
+    for (i = 0; i < 4; i++) {
+        note(log, fields[i], strlen(fields[i]));
+        note(log, " ", i == 1 || i == 2);
+    }
+}
+
+/* One line of the log for each event: what it is and what it carries. */
+static void note_event(script_bytes *log, const puter_event *event)
+{
+    static const char *const names[] = {
+        NULL, "text ", "reasoning ", NULL, "image ", NULL, "compaction "};
+    switch (event->type) {
+    case PUTER_EVENT_TOOL_CALL:
+        note_tool_call(log, event->tool_call);
+        break;
+    case PUTER_EVENT_USAGE:
+        note_usage(log, event->usage);
+        break;
+    case PUTER_EVENT_OTHER:
+        note(log, "other ", 6);
+        note(log, event->json, event->json_length);
+        break;
+    default:
+        note(log, names[event->type], strlen(names[event->type]));
+        CHECK_INT(strlen(event->text), event->length);
+        note(log, event->text, event->length);
+    }
+    note(log, "\n", 1);
+}
+
+/* Asks for a stream and reads it to its end; notes each event and the end.
+ * Where `begin` fails already, or `next` once, `next` repeats it. */
+static void note_stream(script_bytes *log, puter_client *client,
+                        const puter_request *request)
+{
+    puter_event event;
+    const char *name;
+    int result = puter_stream_begin(client, request);
+    if (result >= 0)
+        while ((result = puter_stream_next(client, &event)) > 0)
+            if (result == 1)
+                note_event(log, &event);
+    CHECK_INT(puter_stream_next(client, &event), result);
+    name = result ? puter_result_name((puter_result)result) : "end";
+    note(log, name, strlen(name));
+}
+
+/* ---- bodies, framed ------------------------------------------------------*/
+
+enum { BY_LENGTH = 0, BY_LINE = -1, BY_END = -2 }; /* or a chunk's size */
+
+static size_t chunk_size(const char *text, int framing)
+{
+    const char *line_end = strchr(text, '\n');
+    size_t rest = strlen(text), size = (size_t)framing;
+    if (framing == BY_LINE)
+        size = line_end ? (size_t)(line_end + 1 - text) : rest;
+    return size < rest ? size : rest;
+}
+
+/* The next reply: the lines as a stream. */
+static void script_lines(script *peer, const char *lines, int framing)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: " LINES "\r\n";
+    script_bytes reply = {0};
+    char line[32];
+    if (framing == BY_LENGTH) {
+        script_typed_reply(peer, 200, LINES, lines);
+        return;
+    }
+    note(&reply, head, sizeof head - 1);
+    if (framing == BY_END) {
+        note(&reply, "\r\n", 2);
+        note(&reply, lines, strlen(lines));
+        script_current(peer)->end = SCRIPT_CLEAN;
+    } else {
+        note(&reply, "Transfer-Encoding: chunked\r\n\r\n", 30);
+        while (*lines) {
+            size_t size = chunk_size(lines, framing);
+            snprintf(line, sizeof line, "%zx\r\n", size);
+            note(&reply, line, strlen(line));
+            note(&reply, lines, size);
+            note(&reply, "\r\n", 2);
+            lines += size;
+        }
+        note(&reply, "0\r\n\r\n", 5);
+    }
+    script_raw(peer, reply.bytes, reply.length);
+    free(reply.bytes);
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+typedef struct row {
+    const char *name;
+    const char *lines;
+    const char *log;  /* the events and the end */
+    const char *text; /* what stream_end gives; NULL: a failure */
+} row;
+
+static const row rows[] = {
+    {"2025",
+     "{\"type\":\"text\",\"text\":\"Halo\"}\n"
+     "{\"type\":\"text\",\"text\":\", \\\"\xC3\xA9\\\" \xF0\x9F\x98\x80\"}\n"
+     "{\"type\":\"text\",\"text\":\" \\\\ \\n!\"}\n",
+     "text Halo\ntext , \"\xC3\xA9\" \xF0\x9F\x98\x80\ntext  \\ \n!\nend",
+     "Halo, \"\xC3\xA9\" \xF0\x9F\x98\x80 \\ \n!"},
+    {"2026",
+     "{\"type\":\"reasoning\",\"reasoning\":\"Hm, \"}\n"
+     "{\"type\":\"reasoning\",\"reasoning\":\"well.\"}\n"
+     "{\"type\":\"text\",\"text\":\"Halo\"}\n"
+     "{\"type\":\"usage\",\"usage\":{\"prompt_tokens\":11,\"completion_tokens"
+     "\":7,\"cached_tokens\":3,\"usd_cents\":0.004698}}\n",
+     "reasoning Hm, \nreasoning well.\ntext Halo\nusage 11 7 3 0.004698\nend",
+     "Halo"},
+    {"tool calls",
+     "{\"type\":\"text\",\"text\":\"Let me see.\"}\n"
+     "{\"type\":\"tool_use\",\"id\":\"call_1\",\"name\":\"weather\",\"input\":"
+     "{\"city\":\"Paris\"},\"text\":\"\"}\n"
+     "{\"type\":\"tool_use\",\"id\":\"call_2\",\"name\":\"time\",\"input\":{},"
+     "\"text\":\"\"}\n",
+     "text Let me see.\ncall call_1 weather {\"city\":\"Paris\"}\n"
+     "call call_2 time {}\nend",
+     "Let me see."},
+    {"image",
+     "{\"type\":\"image\",\"image\":\"data:image/png;base64,iVBORw0KGgo=\"}\n",
+     "image data:image/png;base64,iVBORw0KGgo=\nend", ""},
+    {"compaction",
+     "{\"type\":\"text\",\"text\":\"a\"}\n"
+     "{\"type\":\"compaction\",\"id\":\"c1\",\"encrypted_content\":\"Zg==\"}\n",
+     "text a\ncompaction {\"type\":\"compaction\",\"id\":\"c1\","
+     "\"encrypted_content\":\"Zg==\"}\nend",
+     "a"},
+    {"types unknown here",
+     "{\"type\":\"extra_content\",\"extra_content\":{\"a\":1}}\n"
+     "{\"type\":\"text\",\"text\":\"a\"}\n"
+     "{\"type\":\"tomorrow\",\"text\":\"not this\"}\n"
+     "{\"what\":true}\n",
+     "other {\"type\":\"extra_content\",\"extra_content\":{\"a\":1}}\ntext a\n"
+     "other {\"type\":\"tomorrow\",\"text\":\"not this\"}\n"
+     "other {\"what\":true}\nend",
+     "a"},
+    {"2024", "{\"text\":\"Ha\"}\n{\"text\":\"lo\"}\n", "text Ha\ntext lo\nend",
+     "Halo"},
+    {"any order of keys", "{\"text\":\"Ha\",\"type\":\"text\",\"x\":[{}]}\n",
+     "text Ha\nend", "Ha"},
+    {"blank lines and CRLF",
+     "\n\r\n  \t\r\n{\"text\":\"Ha\"}\r\n\n\n \n{\"text\":\"lo\"}\r\n\r\n",
+     "text Ha\ntext lo\nend", "Halo"},
+    {"white space around and within",
+     " { \"type\" : \"text\" , \"text\" : \"Halo\" } \t\n", "text Halo\nend",
+     "Halo"},
+    {"no last newline", "{\"text\":\"Ha\"}\n{\"text\":\"lo\"}",
+     "text Ha\ntext lo\nend", "Halo"},
+    {"only a newline ends a line",
+     "{\"text\":\"a\xE2\x80\xA8\xC2\x85" "b\"}\n{\"text\":\"\\r\"}\r\n",
+     "text a\xE2\x80\xA8\xC2\x85" "b\ntext \r\nend", "a\xE2\x80\xA8\xC2\x85" "b\r"},
+    {"usage of other names",
+     "{\"text\":\"a\"}\n{\"type\":\"usage\",\"usage\":{\"input_tokens\":9,"
+     "\"output_tokens\":5}}\n",
+     "text a\nusage 9 5 - -\nend", "a"},
+    {"usage without a price",
+     "{\"text\":\"a\"}\n{\"type\":\"usage\",\"usage\":{\"usd_cents\":null}}\n",
+     "text a\nusage - - - -\nend", "a"},
+    /* faults: the events before them, then one error */
+    {"an error in band",
+     "{\"type\":\"text\",\"text\":\"Ha\"}\n"
+     "{\"type\":\"error\",\"message\":\"the vendor hung up\"}\n",
+     "text Ha\nPUTER_ERR_SERVICE", NULL},
+    {"an error in band, and more",
+     "{\"type\":\"text\",\"text\":\"Ha\"}\n"
+     "{\"type\":\"error\",\"message\":\"the vendor hung up\"}\n"
+     "{\"type\":\"text\",\"text\":\"lo\"}\n",
+     "text Ha\nPUTER_ERR_SERVICE", NULL},
+    {"an error at once", "{\"type\":\"error\",\"message\":\"no\"}\n",
+     "PUTER_ERR_SERVICE", NULL},
+    {"a line that breaks off", "{\"text\":\"Ha\"}\n{\"type\":\"text\",\"te",
+     "text Ha\nPUTER_ERR_PROTOCOL", NULL},
+    {"a line that is not JSON",
+     "{\"text\":\"Ha\"}\n<html>\n{\"text\":\"lo\"}\n",
+     "text Ha\nPUTER_ERR_PROTOCOL", NULL},
+    {"two documents on a line", "{\"text\":\"Ha\"}{\"text\":\"lo\"}\n",
+     "PUTER_ERR_PROTOCOL", NULL},
+    {"a document on two lines", "{\"text\":\n\"Ha\"}\n",
+     "PUTER_ERR_PROTOCOL", NULL},
+};
+
+static void check_end(puter_client *client, const row *it)
+{
+    puter_reply reply;
+    puter_result result = puter_stream_end(client, &reply);
+    if (!it->text) {
+        CHECK(result < 0);
+        script_check_failure(client, result);
+    } else if (CHECK_STR(puter_result_name(result), "PUTER_OK")) {
+        CHECK(reply.complete);
+        CHECK_STR(reply.text, it->text);
+        CHECK_INT(reply.length, strlen(it->text));
+        CHECK_STR(reply.json, it->lines);
+        CHECK_STR(reply.finish_reason, "");
+    }
+    puter_reply_free(&reply);
+}
+
+/* One row as a peer tells it, to a client that waits or one that does not. */
+static void run_row(script *peer, const row *it, bool nonblocking)
+{
+    puter_options options = {0};
+    puter_client *client;
+    script_bytes log = {0};
+    options.nonblocking = nonblocking;
+    client = script_open(peer, &options);
+    note_stream(&log, client, &halo);
+    CHECK_STR(log.bytes, it->log);
+    check_end(client, it);
+    free(log.bytes);
+    script_close(peer, client);
+}
+
+static void test_rows(void)
+{
+    static const int framings[] = {BY_LENGTH, BY_END, BY_LINE, 1, 7, 1 << 20};
+    size_t i, j;
+    unsigned seed;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (j = 0; j < sizeof framings / sizeof *framings; j++)
+            for (seed = 0; seed < 6; seed++) {
+                script peer = {0};
+                CHECK_IN("%s, framing %d, cut %u", rows[i].name, framings[j],
+                         seed);
+                script_lines(&peer, rows[i].lines, framings[j]);
+                peer.cut = seed == 0   ? SCRIPT_WHOLE
+                           : seed == 1 ? SCRIPT_BYTES
+                                       : SCRIPT_RANDOM;
+                peer.seed = seed;
+                peer.pauses = seed & 1;
+                run_row(&peer, &rows[i], seed > 3);
+            }
+}
+
+static void test_every_split(void)
+{
+    size_t i, at, length = 1;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (at = 1; at < length; at++) {
+            script peer = {0};
+            CHECK_IN("%s, split at %d", rows[i].name, (int)at);
+            script_lines(&peer, rows[i].lines, BY_LINE);
+            length = peer.connections[0].replies[0].length;
+            peer.cut = SCRIPT_SPLIT;
+            peer.split = at;
+            run_row(&peer, &rows[i], false);
+        }
+}
+
+/* A stream that the connection's end cuts short is never a success, wherever
+ * the cut is; what had come whole comes first. */
+static void test_every_truncation(void)
+{
+    static const char lines[] =
+        "{\"type\":\"text\",\"text\":\"Ha\"}\n"
+        "{\"type\":\"text\",\"text\":\"lo\"}\n";
+    size_t length = 1, at;
+    for (at = 1; at < length; at++) {
+        script peer = {0}, whole = {0};
+        puter_client *client;
+        script_bytes log = {0}, *reply;
+        CHECK_IN("cut at %d", (int)at);
+        script_lines(&whole, lines, BY_LINE);
+        reply = &whole.connections[0].replies[0];
+        length = reply->length;
+        script_raw(&peer, reply->bytes, at);
+        peer.connections[0].end = at % 2 ? SCRIPT_RESET : SCRIPT_CLEAN;
+        client = script_open(&peer, NULL);
+        note_stream(&log, client, &halo);
+        CHECK_STR(log.bytes + log.length - strlen("PUTER_ERR_CLOSED"),
+                  "PUTER_ERR_CLOSED");
+        CHECK_INT(strstr(log.bytes, "text lo") != NULL,
+                  strstr(peer.connections[0].replies[0].bytes, "lo\"}\n")
+                      != NULL);
+        CHECK_INT(puter_stream_end(client, NULL), PUTER_ERR_CLOSED);
+        free(log.bytes);
+        script_close(&whole, NULL);
+        script_close(&peer, client);
+    }
+}
+
+/* ---- halves of characters ----------------------------------------------- */
+
+static void test_surrogates(void)
+{
+    static const struct {
+        const char *lines;
+        const char *text;
+    } cases[] = {
+        {"{\"text\":\"a\\ud83d\"}\n{\"text\":\"\\ude00b\"}\n",
+         "a\xF0\x9F\x98\x80" "b"},
+        {"{\"text\":\"\\ud83d\"}\n{\"text\":\"\\ude00\"}\n",
+         "\xF0\x9F\x98\x80"},
+        {"{\"text\":\"\\ud83d\"}\n{\"text\":\"\"}\n{\"text\":\"\\ude00\"}\n",
+         "\xF0\x9F\x98\x80"},
+        {"{\"text\":\"\\ud83d\\ude00\\ud83d\"}\n{\"text\":\"\\ude01\"}\n",
+         "\xF0\x9F\x98\x80\xF0\x9F\x98\x81"},
+        {"{\"text\":\"\\ud83d\"}\n{\"type\":\"reasoning\",\"reasoning\":\"x\"}"
+         "\n{\"text\":\"\\ude00\"}\n", "\xF0\x9F\x98\x80"},
+        {"{\"text\":\"a\\ud83d\"}\n{\"text\":\"b\"}\n", "a\xEF\xBF\xBD" "b"},
+        {"{\"text\":\"a\\ud83d\"}\n", "a\xEF\xBF\xBD"},
+        {"{\"text\":\"a\\ud83d\"}\n{\"type\":\"usage\",\"usage\":{}}\n",
+         "a\xEF\xBF\xBD"},
+        {"{\"text\":\"\\ude00b\"}\n", "\xEF\xBF\xBD" "b"},
+        {"{\"text\":\"a\"}\n{\"text\":\"\\ude00b\"}\n", "a\xEF\xBF\xBD" "b"},
+        {"{\"text\":\"\\ud83d\"}\n{\"text\":\"\\ud83d\"}\n"
+         "{\"text\":\"\\ude00\"}\n", "\xEF\xBF\xBD\xF0\x9F\x98\x80"},
+        {"{\"text\":\"\\ud83dx\"}\n{\"text\":\"\\ude00\"}\n",
+         "\xEF\xBF\xBDx\xEF\xBF\xBD"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        script peer = {0};
+        script_bytes text = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_event event;
+        puter_reply reply;
+        CHECK_IN("surrogates %s", cases[i].lines);
+        note(&text, "", 0);
+        script_lines(&peer, cases[i].lines, BY_LINE);
+        CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+        while (puter_stream_next(client, &event) == 1)
+            if (event.type == PUTER_EVENT_TEXT)
+                note(&text, event.text, event.length);
+        CHECK_STR(text.bytes, cases[i].text);
+        CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
+        CHECK_STR(reply.text, cases[i].text);
+        puter_reply_free(&reply);
+        free(text.bytes);
+        script_close(&peer, client);
+    }
+}
+
+/* ---- replies that are no streams ---------------------------------------- */
+
+/* A plain reply gives the events that the same answer streamed would. */
+static void test_plain_reply(void)
+{
+    static const char body[] =
+        "{\"success\":true,\"result\":{\"message\":{\"role\":\"assistant\","
+        "\"content\":\"Halo\",\"reasoning\":\"Hm.\",\"tool_calls\":[{\"id\":"
+        "\"c1\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+        "\"arguments\":\"{\\\"a\\\":1}\"}}],\"images\":[{\"type\":"
+        "\"image_url\",\"image_url\":{\"url\":\"data:x\"}}]},"
+        "\"finish_reason\":\"tool_calls\",\"usage\":{\"prompt_tokens\":1,"
+        "\"completion_tokens\":2}}}";
+    int cut;
+    for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
+        script peer = {0};
+        script_bytes log = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_reply reply;
+        CHECK_IN("plain reply, cut %d", cut);
+        peer.cut = (script_cut)cut;
+        script_reply(&peer, 200, body);
+        note_stream(&log, client, &halo);
+        CHECK_STR(log.bytes, "reasoning Hm.\ntext Halo\ncall c1 f {\"a\":1}\n"
+                             "image data:x\nusage 1 2 - -\nend");
+        CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
+        CHECK_STR(reply.text, "Halo");
+        CHECK_STR(reply.reasoning, "Hm.");
+        CHECK_STR(reply.finish_reason, "tool_calls");
+        CHECK_STR(reply.json, body);
+        CHECK_INT(reply.tool_call_count, 1);
+        CHECK_INT(reply.image_count, 1);
+        puter_reply_free(&reply);
+        free(log.bytes);
+        script_close(&peer, client);
+    }
+}
+
+/* A stream where none was asked for is an answer all the same. */
+static void test_stream_unasked(void)
+{
+    static const char *const types[] = {
+        "application/x-ndjson", "application/x-ndjson; charset=utf-8",
+        "Application/X-NDJSON ;a=b"};
+    size_t i;
+    for (i = 0; i < sizeof types / sizeof *types; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_reply reply;
+        CHECK_IN("type %s", types[i]);
+        script_typed_reply(&peer, 200, types[i],
+                           "{\"text\":\"Ha\"}\n{\"text\":\"lo\"}\n");
+        CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
+        CHECK_STR(reply.text, "Halo");
+        CHECK(reply.complete);
+        puter_reply_free(&reply);
+        script_close(&peer, client);
+    }
+}
+
+/* What fails before the first token is a plain reply. */
+static void test_plain_errors(void)
+{
+    static const struct {
+        int status;
+        const char *body, *log, *words;
+    } cases[] = {
+        {400, "{\"error\":\"400 the vendor says no\",\"message\":\"400 the "
+              "vendor says no\",\"code\":\"upstream_bad_request\"}",
+         "PUTER_ERR_REQUEST", "the vendor says no"},
+        {200, "{\"success\":false,\"error\":\"no fallback model available\"}",
+         "PUTER_ERR_SERVICE", "no fallback model available"},
+    };
+    size_t i;
+    for (i = 0; i < 2; i++) {
+        script peer = {0};
+        script_bytes log = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("plain error %d", (int)i);
+        script_reply(&peer, cases[i].status, cases[i].body);
+        note_stream(&log, client, &halo);
+        CHECK_STR(log.bytes, cases[i].log);
+        CHECK(strstr(puter_last_error(client)->message, cases[i].words));
+        CHECK(puter_stream_end(client, NULL) < 0);
+        CHECK(strstr(puter_last_error(client)->message, cases[i].words));
+        free(log.bytes);
+        script_close(&peer, client);
+    }
+}
+
+/* ---- the exchange as a whole -------------------------------------------- */
+
+static const char three[] = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n"
+                            "{\"type\":\"usage\",\"usage\":"
+                            "{\"prompt_tokens\":4}}\n";
+
+/* Leaving after any number of events keeps what has come, closes the
+ * connection and never waits; the next question begins anew. */
+static void test_end_early(void)
+{
+    int events, i;
+    for (events = 0; events <= 3; events++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_event event;
+        puter_reply reply;
+        script_bytes told = {0};
+        CHECK_IN("end after %d events", events);
+        note(&told, "", 0);
+        script_lines(&peer, three, BY_LINE);
+        script_next_connection(&peer);
+        script_lines(&peer, three, BY_LINE);
+        CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+        for (i = 0; i < events; i++) {
+            CHECK_INT(puter_stream_next(client, &event), 1);
+            if (event.type == PUTER_EVENT_TEXT)
+                note(&told, event.text, event.length);
+        }
+        CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
+        CHECK(!reply.complete);
+        CHECK(strncmp(reply.text, told.bytes, told.length) == 0);
+        CHECK(strncmp(reply.text, "ab", reply.length) == 0);
+        CHECK(events < 3 || reply.usage.has_prompt_tokens);
+        CHECK_INT(peer.closes, 1);
+        puter_reply_free(&reply);
+        CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
+        CHECK_STR(reply.text, "ab");
+        CHECK(reply.complete);
+        puter_reply_free(&reply);
+        free(told.bytes);
+        script_close(&peer, client);
+    }
+}
+
+/* The same while the service is silent. */
+static void test_end_in_silence(void)
+{
+    script peer = {0};
+    puter_options options = {0};
+    puter_client *client;
+    puter_event event;
+    puter_reply reply;
+    CHECK_IN("end in silence");
+    options.nonblocking = true;
+    client = script_open(&peer, &options);
+    script_current(&peer);
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_WAIT);
+    CHECK_INT(puter_stream_next(client, &event), PUTER_WAIT);
+    CHECK_INT(puter_client_fd(client), -1);
+    CHECK(puter_client_events(client) & PUTER_READABLE);
+    CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
+    CHECK(!reply.complete);
+    CHECK_STR(reply.text, "");
+    puter_reply_free(&reply);
+    CHECK_INT(peer.closes, 1);
+    script_close(&peer, client);
+}
+
+/* Inside an exchange there is no other, and it does not suffer. */
+static void test_begin_inside(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_event event;
+    puter_reply reply;
+    CHECK_IN("begin inside");
+    script_lines(&peer, three, BY_LINE);
+    script_lines(&peer, three, BY_LINE);
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_ARGUMENT);
+    script_check_failure(client, PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_ERR_ARGUMENT);
+    puter_reply_free(&reply);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    CHECK_STR(event.text, "b");
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    CHECK_INT(puter_stream_next(client, &event), 0);
+    /* it was not ended */
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
+    CHECK_STR(reply.text, "ab");
+    puter_reply_free(&reply);
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    CHECK_INT(peer.opens, 1);
+    script_close(&peer, client);
+}
+
+/* Without an exchange there is no event, and ending does no harm. */
+static void test_outside(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_event event;
+    puter_reply reply;
+    CHECK_IN("outside");
+    memset(&event, 0xFF, sizeof event);
+    CHECK_INT(puter_stream_next(client, &event), PUTER_ERR_ARGUMENT);
+    CHECK(!event.text && !event.json && !event.usage && !event.tool_call);
+    memset(&reply, 0xFF, sizeof reply);
+    CHECK(puter_stream_end(client, &reply) != PUTER_WAIT);
+    puter_reply_free(&reply);
+    script_lines(&peer, three, BY_LINE);
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+    while (puter_stream_next(client, &event) == 1)
+        continue;
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), PUTER_ERR_ARGUMENT);
+    CHECK_INT(peer.opens, 1);
+    script_close(&peer, client);
+    CHECK_INT(peer.opens, 0);
+}
+
+/* `discard` keeps no text and no lines, but all the rest. */
+static void test_discard(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    script_bytes log = {0};
+    puter_request request = {0};
+    puter_reply reply;
+    CHECK_IN("discard");
+    script_lines(&peer, rows[1].lines, BY_LINE);
+    request.prompt = "Halo";
+    request.discard = true;
+    note_stream(&log, client, &request);
+    CHECK_STR(log.bytes, rows[1].log);
+    CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
+    CHECK_STR(reply.text, "");
+    CHECK_STR(reply.json, "");
+    CHECK(reply.complete);
+    CHECK_INT(reply.usage.prompt_tokens, 11);
+    puter_reply_free(&reply);
+    free(log.bytes);
+    script_close(&peer, client);
+}
+
+/* What a stream brought is in the reply. */
+static void test_kept(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    script_bytes log = {0};
+    puter_reply reply;
+    CHECK_IN("kept");
+    script_lines(&peer,
+                 "{\"type\":\"reasoning\",\"reasoning\":\"Hm, \"}\n"
+                 "{\"type\":\"reasoning\",\"reasoning\":\"well.\"}\n"
+                 "{\"type\":\"text\",\"text\":\"Halo\"}\n"
+                 "{\"type\":\"tool_use\",\"id\":\"c1\",\"name\":\"f\","
+                 "\"input\":{\"a\":[1, 2.50]},\"text\":\"\"}\n"
+                 "{\"type\":\"image\",\"image\":\"data:x\"}\n"
+                 "{\"type\":\"compaction\",\"encrypted_content\":\"Zg==\"}\n"
+                 "{\"type\":\"usage\",\"usage\":{\"prompt_tokens\":11}}\n", 7);
+    note_stream(&log, client, &halo);
+    CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
+    CHECK_STR(reply.text, "Halo");
+    CHECK_STR(reply.reasoning, "Hm, well.");
+    CHECK_INT(reply.reasoning_length, 9);
+    CHECK_STR(reply.role, "assistant");
+    if (CHECK_INT(reply.tool_call_count, 1)) {
+        CHECK_STR(reply.tool_calls[0].id, "c1");
+        CHECK_STR(reply.tool_calls[0].name, "f");
+        CHECK_STR(reply.tool_calls[0].arguments, "{\"a\":[1, 2.50]}");
+    }
+    if (CHECK_INT(reply.image_count, 1))
+        CHECK_STR(reply.images[0].url, "data:x");
+    CHECK(strstr(reply.compaction, "Zg=="));
+    CHECK_INT(reply.usage.prompt_tokens, 11);
+    CHECK(reply.usage.has_prompt_tokens && !reply.usage.has_usd_cents);
+    puter_reply_free(&reply);
+    free(log.bytes);
+    script_close(&peer, client);
+}
+
+/* Members of odd types are as good as absent. */
+static void test_odd_members(void)
+{
+    static const char *const lines[] = {
+        "{\"type\":\"text\"}", "{\"type\":\"text\",\"text\":5}",
+        "{\"type\":\"text\",\"text\":null}", "{\"type\":7,\"text\":[]}",
+        "{\"type\":\"reasoning\",\"reasoning\":{}}", "{\"type\":\"usage\"}",
+        "{\"type\":\"usage\",\"usage\":\"much\"}", "{\"type\":\"tool_use\"}",
+        "{\"type\":\"tool_use\",\"id\":1,\"name\":null,\"input\":\"{\"}",
+        "{\"type\":\"image\",\"image\":false}", "{\"type\":\"image\"}", "{}"};
+    size_t i;
+    for (i = 0; i < sizeof lines / sizeof *lines; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_reply reply;
+        char text[256];
+        CHECK_IN("odd line %s", lines[i]);
+        snprintf(text, sizeof text, "{\"text\":\"a\"}\n%s\n{\"text\":\"b\"}\n",
+                 lines[i]);
+        script_lines(&peer, text, BY_LINE);
+        CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
+        CHECK_STR(reply.text, "ab");
+        puter_reply_free(&reply);
+        script_close(&peer, client);
+    }
+}
+
+/* An event carries its line, without what ends it. */
+static void test_event_lines(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_event event;
+    CHECK_IN("event lines");
+    script_lines(&peer, "{\"text\":\"a\"}\r\n\n{ \"text\": \"b\" }", BY_LINE);
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    CHECK_INT(event.json_length, strlen("{\"text\":\"a\"}"));
+    CHECK(strncmp(event.json, "{\"text\":\"a\"}", event.json_length) == 0);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    CHECK_INT(event.json_length, strlen("{ \"text\": \"b\" }"));
+    CHECK_INT(puter_stream_next(client, &event), 0);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    script_close(&peer, client);
+}
+
+/* Lines and streams that outgrow the limit, behind what came before. */
+static void test_stream_limit(void)
+{
+    puter_options options = {0};
+    int discard;
+    options.max_reply_bytes = 1000;
+    for (discard = 0; discard < 2; discard++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, &options);
+        puter_request request = {0};
+        script_bytes log = {0};
+        char lines[2000];
+        CHECK_IN("stream limit, discard %d", discard);
+        memset(lines, ' ', sizeof lines);
+        memcpy(lines, "{\"text\":\"a\"}\n", 13);
+        lines[sizeof lines - 1] = '\0';
+        script_lines(&peer, lines, 64);
+        request.prompt = "Halo";
+        request.discard = discard;
+        note_stream(&log, client, &request);
+        CHECK_STR(log.bytes, "text a\nPUTER_ERR_LIMIT");
+        CHECK_INT(puter_stream_end(client, NULL), PUTER_ERR_LIMIT);
+        free(log.bytes);
+        script_close(&peer, client);
+    }
+}
+
+/* A long stream of many events, over and over on one connection. */
+static void test_many_events(void)
+{
+    enum { COUNT = 20000 };
+    script peer = {0};
+    script_bytes lines = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
+    int i;
+    CHECK_IN("many events");
+    for (i = 0; i < COUNT; i++)
+        note(&lines, "{\"text\":\"Halo \"}\n", 17);
+    script_lines(&peer, lines.bytes, BY_LINE);
+    script_lines(&peer, lines.bytes, 1);
+    for (i = 0; i < 2; i++) {
+        CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
+        CHECK_INT(reply.length, 5 * COUNT);
+        puter_reply_free(&reply);
+    }
+    CHECK_INT(peer.opens, 1);
+    free(lines.bytes);
+    script_close(&peer, client);
+}
+
+int main(void)
+{
+    test_rows();
+    test_every_split();
+    test_every_truncation();
+    test_surrogates();
+    test_plain_reply();
+    test_stream_unasked();
+    test_plain_errors();
+    test_end_early();
+    test_end_in_silence();
+    test_begin_inside();
+    test_outside();
+    test_discard();
+    test_kept();
+    test_odd_members();
+    test_event_lines();
+    test_stream_limit();
+    test_many_events();
+    return check_done();
+}
