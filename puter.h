@@ -1892,26 +1892,31 @@ PUTER_API puter_value puter_json_member(puter_value value, const char *key,
     return found;
 }
 
+/* "[7]" at `*path`, which is moved past it. */
+static puter_value puter__json_index(puter_value value, const char **path)
+{
+    const char *p = *path + 1, *digits = p;
+    size_t index = 0;
+    for (; puter__is_digit(*p) && index < PUTER__MAX_DOCUMENT; p++)
+        index = index * 10 + (size_t)(*p - '0');
+    *path = p + (*p == ']');
+    return p > digits && *p == ']' && puter__is(value, PUTER_ARRAY)
+               ? puter_json_at(value, index)
+               : puter__value(NULL, 0);
+}
+
 PUTER_API puter_value puter_json_get(puter_value value, const char *path)
 {
-    while (path != NULL && *path != '\0') {
-        size_t length = strcspn(path, ".[");
+    const char *start = path;
+    while (path != NULL && *path != '\0' && value.json != NULL) {
         if (*path == '[') {
-            size_t index = 0;
-            if (!puter__is(value, PUTER_ARRAY) || !puter__is_digit(path[1]))
-                return puter__value(NULL, 0);
-            for (path++; puter__is_digit(*path); path++)
-                index = index < SIZE_MAX / 16
-                            ? index * 10 + (size_t)(*path - '0')
-                            : SIZE_MAX / 16;
-            value = *path == ']' ? puter_json_at(value, index)
-                                 : puter__value(NULL, 0);
-            path += *path == ']';
-            path += *path == '.' && path[1] != '\0';
+            value = puter__json_index(value, &path);
         } else {
+            size_t length;
+            path += *path == '.' && path != start;
+            length = strcspn(path, ".[");
             value = puter_json_member(value, path, length);
             path += length;
-            path += *path == '.' && path[1] != '\0';
         }
     }
     return value;
@@ -2120,10 +2125,8 @@ static bool puter__url_host(puter__url *url, const char *host, size_t length)
     size_t i;
     if (length == 0 || length >= sizeof url->host)
         return false;
-    memcpy(url->host, host, length);
-    url->host[length] = '\0';
     for (i = 0; i < length; i++) {
-        char c = puter__lower(url->host[i]);
+        char c = url->host[i] = puter__lower(host[i]); /* in any case alike */
         if (!puter__is_digit(c) && !(c >= 'a' && c <= 'z') &&
             strchr(url->ipv6 ? ":." : "-._", c) == NULL)
             return false;
@@ -2141,8 +2144,10 @@ static bool puter__url_read(puter__url *url, const char *text)
     const char *host, *end, *after;
     size_t path;
     memset(url, 0, sizeof *url);
-    url->secure = puter__starts(text, "https://");
-    if ((!url->secure && !puter__starts(text, "http://")) ||
+    url->secure = puter__same_nocase(text, strcspn(text, ":"), "https");
+    if (!(url->secure ||
+          puter__same_nocase(text, strcspn(text, ":"), "http")) ||
+        !puter__starts(text + strcspn(text, ":"), "://") ||
         !puter__url_graphic(text))
         return false;
     host = strstr(text, "://") + 3;
@@ -2174,6 +2179,15 @@ static bool puter__ends_nocase(const char *text, const char *suffix)
     size_t length = strlen(text), end = strlen(suffix);
     return length >= end &&
            puter__same_nocase(text + length - end, end, suffix);
+}
+
+static bool puter__contains_nocase(const char *text, const char *word)
+{
+    size_t length = strlen(word), left;
+    for (left = strlen(text); left >= length; text++, left--)
+        if (puter__same_nocase(text, length, word))
+            return true;
+    return false;
 }
 
 /* localhost and every name under it are this machine, whatever a resolver
@@ -3319,7 +3333,7 @@ static puter__http_step puter__http_head_end(puter__http *http)
     else
         http->state = PUTER__BODY_CLOSE;
     http->close |= http->state == PUTER__BODY_CLOSE ||
-                   (http->old && http->chunked);
+                   (http->old && http->chunked); /* faulty: section 6.1 */
     return PUTER__STEP_HEAD;
 }
 
@@ -3938,7 +3952,7 @@ static puter_result puter__begin_body(puter_client *client)
     int64_t limit = client->options.max_reply_bytes;
     client->report.error.http_status = http->status;
     client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
-                       strstr(http->content_type, "ndjson") != NULL;
+                       puter__contains_nocase(http->content_type, "ndjson");
     if (http->has_length && limit > 0 && http->left > limit)
         return puter__fail(&client->report, PUTER_ERR_LIMIT,
                            "the reply is longer than max_reply_bytes");
@@ -4112,10 +4126,22 @@ static const char *puter__or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
+/* The same of a member that should be a string; NULL if it is not. */
+static const char *puter__keep_member(puter__answer *answer, puter_value value,
+                                      const char *path)
+{
+    value = puter_json_get(value, path);
+    return puter__is(value, PUTER_STRING) ? puter__keep_value(answer, value)
+                                          : NULL;
+}
+
+/* A call of a tool; one without a name cannot be answered and is skipped. */
 static void puter__add_call(puter__answer *answer, puter_value id,
                             puter_value name, puter_value arguments)
 {
     puter_tool_call call;
+    if (!puter__is(name, PUTER_STRING))
+        return;
     call.id = puter__or_empty(puter__keep_value(answer, id));
     call.name = puter__or_empty(puter__keep_value(answer, name));
     call.arguments = puter__keep_value(answer, arguments);
@@ -4281,7 +4307,8 @@ static void puter__read_message(puter__answer *answer, puter_value message)
     list = puter_json_get(message, "images");
     for (i = 0; i < puter_json_count(list); i++)
         puter__add_image(answer, puter_json_at(list, i));
-    answer->role = puter__keep_value(answer, puter_json_get(message, "role"));
+    answer->role = puter__keep_member(answer, message, "role");
+    answer->model = puter__keep_member(answer, message, "model");
 }
 
 /* A reply that came whole: {"success":true,"result":{"message":...},...}.
@@ -4307,16 +4334,13 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
     answer->compaction = puter__keep_value(answer, item);
     answer->compaction_due = answer->compaction != NULL;
     answer->finish_reason =
-        puter__keep_value(answer, puter_json_get(result, "finish_reason"));
-    item = puter_json_get(message, "model");
-    answer->model = puter__keep_value(
-        answer, puter__is(item, PUTER_STRING)
-                    ? item : puter_json_get(meta, "providerUsed"));
-    item = puter_json_get(meta, "service_used");
-    answer->blocked = puter__string_is(item, "fake-chat", 9);
-    answer->service = puter__keep_value(
-        answer, puter__is(item, PUTER_STRING)
-                    ? item : puter_json_get(root, "service.name"));
+        puter__keep_member(answer, result, "finish_reason");
+    if (answer->model == NULL)
+        answer->model = puter__keep_member(answer, meta, "providerUsed");
+    answer->service = puter__keep_member(answer, meta, "service_used");
+    answer->blocked = puter__same(answer->service, "fake-chat");
+    if (answer->service == NULL)
+        answer->service = puter__keep_member(answer, root, "service.name");
     answer->usage_limited =
         puter_json_bool(puter_json_get(meta, "usage_limited"));
     return true;
@@ -4560,13 +4584,14 @@ static puter_result puter__check_json(puter_client *client, const char *what,
 static puter_result puter__check_part(puter_client *client,
                                       const puter_part *part)
 {
-    if (part->type == PUTER_PART_JSON)
-        return puter__check_json(client, "a part", part->text, PUTER_MISSING);
     if (part->type != PUTER_PART_IMAGE || part->data == NULL) {
         if (puter__is_empty(part->text))
             return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                                "a message part without text");
-        return PUTER_OK;
+        return part->type != PUTER_PART_JSON
+                   ? PUTER_OK
+                   : puter__check_json(client, "a part", part->text,
+                                       PUTER_MISSING);
     }
     if (part->size > PUTER__REQUEST_MAX / 4 * 3)
         return puter__fail(&client->report, PUTER_ERR_LIMIT,
@@ -4835,10 +4860,10 @@ static void puter__arg_model(puter_client *client)
     }
 }
 
-/* The vendor that the caller pinned; "ai-chat" is a driver, not one. */
+/* The vendor that the caller pinned; "ai-chat" is a driver, never one. */
 static const char *puter__pinned(const puter_request *request)
 {
-    if (request->provider != NULL)
+    if (request->provider != NULL && !puter__same(request->provider, "ai-chat"))
         return request->provider;
     return puter__same(request->driver, "ai-chat") ? NULL : request->driver;
 }
@@ -5044,6 +5069,7 @@ static puter_result puter__read_line(puter_client *client)
     puter_result result;
     while (length > 0 && (text[length - 1] == '\n' ||
                           text[length - 1] == '\r' ||
+                          text[length - 1] == '\t' ||
                           text[length - 1] == ' '))
         length--;
     client->line_length = length;
@@ -5087,8 +5113,9 @@ static void puter__discard_told(puter_client *client)
         puter__rewind(&answer->body);
         client->line = 0;
     }
-    answer->text.writer.length = answer->text.told = 0;
-    answer->reasoning.writer.length = answer->reasoning.told = 0;
+    puter__rewind(&answer->text.writer);
+    puter__rewind(&answer->reasoning.writer);
+    answer->text.told = answer->reasoning.told = 0;
 }
 
 /* Whether these bytes are a result for the caller's sink. */
@@ -5096,7 +5123,7 @@ static bool puter__is_for_sink(const puter_client *client)
 {
     return client->kind == PUTER__CALL && client->call->sink != NULL &&
            client->http.status < 300 &&
-           strstr(client->http.content_type, "json") == NULL;
+           !puter__contains_nocase(client->http.content_type, "json");
 }
 
 /* Takes from the span: of a stream one line or less, else all. */
@@ -5211,7 +5238,7 @@ static puter_result puter__conclude_whole(puter_client *client)
 {
     puter__answer *answer = client->answer;
     const puter__http *http = &client->http;
-    bool json = strstr(http->content_type, "json") != NULL;
+    bool json = puter__contains_nocase(http->content_type, "json");
     puter__reading reading;
     puter_result result;
     if (http->status >= 300 && http->status < 400)
@@ -5322,9 +5349,10 @@ static int64_t puter__retry_pause(const puter_client *client)
  * has failed. */
 static puter_result puter__recover(puter_client *client, puter_result result)
 {
+    bool resend = puter__may_resend(client, result);
     if (client->http.state != PUTER__COMPLETE)
         puter__disconnect(client);
-    if (puter__may_resend(client, result)) {
+    if (resend) {
         client->resent = true;
         puter__launch(client);
         return PUTER_OK;
@@ -5627,7 +5655,7 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
             return PUTER_WAIT;
         if (result == PUTER_WAIT)
             result = puter__wait(client);
-        if (result < 0) {
+        if (result < 0 && client->phase != PUTER__FAILED) {
             puter__disconnect(client);
             client->phase = PUTER__FAILED;
         }
@@ -5639,7 +5667,7 @@ static void puter__give(puter_client *client, puter_reply *reply)
 {
     puter__answer *answer = client->answer;
     bool bytes = client->kind == PUTER__CALL &&
-                 strstr(client->http.content_type, "json") == NULL;
+                 !puter__contains_nocase(client->http.content_type, "json");
     reply->text = puter__or_empty(answer->text.writer.text);
     reply->length = answer->text.writer.length;
     reply->reasoning = puter__or_empty(answer->reasoning.writer.text);
@@ -5674,6 +5702,11 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
         result = PUTER_OK;
     if (client->phase != PUTER__REPLIED && client->phase != PUTER__FAILED)
         puter__disconnect(client);
+    if (client->request != NULL && client->request->discard &&
+        client->streamed) {
+        client->line = client->answer->body.length;
+        puter__discard_told(client);
+    }
     if (reply != NULL)
         puter__give(client, reply);
     puter__finish(client);
@@ -5801,7 +5834,8 @@ PUTER_API puter_result puter_call(puter_client *client,
 {
     puter_result result = puter__enter_for(client, reply);
     if (result == PUTER_OK &&
-        (puter__is_empty(call->interface) || puter__is_empty(call->method)))
+        (call == NULL || puter__is_empty(call->interface) ||
+         puter__is_empty(call->method)))
         result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                              "a call needs an interface and a method");
     if (result == PUTER_OK)

@@ -216,8 +216,10 @@ static inline int script_transport_write(void *ctx, const void *data,
     if (!connection)
         return PUTER_ERR_CLOSED;
     if (connection->write_result &&
-        connection->written >= connection->write_room)
+        connection->written >= connection->write_room) {
+        connection->requests = SCRIPT_REPLIES + 1; /* no more to wait for */
         return connection->write_result;
+    }
     if (script_pauses(peer))
         return PUTER_WANT_WRITE;
     if (peer->write_most && size > peer->write_most)

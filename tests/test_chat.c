@@ -577,6 +577,36 @@ static void test_refused_tools(void)
     message.tool_calls = &call;
     message.tool_call_count = 1;
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    message.tool_call_count = 0;
+    message.role = "tool"; /* that answers no call */
+    message.content = "22 C";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+}
+
+/* What is larger than the 50 MB that the service takes. */
+static void test_refused_sizes(void)
+{
+    enum { SIZE = 51 << 20 };
+    puter_part part = {0};
+    puter_message message = {0};
+    puter_request request = {0};
+    char *prompt = (char *)malloc(SIZE + 1);
+    CHECK_IN("refused sizes");
+    part.type = PUTER_PART_IMAGE;
+    part.mime_type = "image/x";
+    part.data = "much less";
+    part.size = SIZE;
+    message.parts = &part;
+    message.part_count = 1;
+    request.messages = &message;
+    request.message_count = 1;
+    check_refused(NULL, &request, PUTER_ERR_LIMIT);
+    memset(prompt, 'x', SIZE);
+    prompt[SIZE] = '\0';
+    request.message_count = 0;
+    request.prompt = prompt;
+    check_refused(NULL, &request, PUTER_ERR_LIMIT);
+    free(prompt);
 }
 
 /* Nothing that would end a head line, or that no head holds. */
@@ -1528,6 +1558,53 @@ static void test_retries(void)
     }
 }
 
+/* A pause that would outlast the exchange is none: the answer is at once what
+ * it would have been at the end. */
+static void test_no_time_to_retry(void)
+{
+    static const char refusal[] =
+        "HTTP/1.1 429 Slow down\r\nRetry-After: 3600\r\n"
+        "Content-Length: 28\r\n\r\n{\"code\":\"too_many_requests\"}";
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    CHECK_IN("no time to retry");
+    options.total_timeout_ms = 60000;
+    client = script_open(&peer, &options);
+    script_raw(&peer, refusal, sizeof refusal - 1);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_RATE);
+    CHECK_INT(puter_last_error(client)->retry_after_ms, 3600000);
+    CHECK_INT(peer.request_count, 1);
+    script_close(&peer, client);
+}
+
+/* An event loop waits for the pause by its clock: there is no descriptor. */
+static void test_pause_of_an_event_loop(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    puter_request request = {0};
+    puter_event event;
+    int result;
+    CHECK_IN("pause of an event loop");
+    options.nonblocking = true;
+    client = script_open(&peer, &options);
+    script_reply(&peer, 429, "{\"code\":\"too_many_requests\"}");
+    script_reply(&peer, 200, HALO);
+    request.prompt = "Halo";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    CHECK_INT(puter_client_fd(client), -1);
+    CHECK(puter_client_deadline(client) > 0);
+    while ((result = puter_stream_next(client, &event)) == PUTER_WAIT)
+        poll(NULL, 0, puter_client_deadline(client));
+    CHECK_INT(result, 1);
+    CHECK_STR(event.text, "Halo juga");
+    CHECK_INT(puter_stream_next(client, &event), 0);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    script_close(&peer, client);
+}
+
 /* ---- rounds of tools ---------------------------------------------------- */
 
 #define CALLS(list) \
@@ -1652,6 +1729,84 @@ static void test_tools_left(void)
     }
 }
 
+/* While a stream is read, its tools are run between its events. */
+static void test_tool_round_of_a_stream(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    int calls = 0;
+    puter_tool tool = weather_tool(&calls);
+    puter_request request = {0};
+    puter_event event;
+    script_bytes text = {0};
+    CHECK_IN("tool round of a stream");
+    script_typed_reply(&peer, 200, "application/x-ndjson",
+                       "{\"type\":\"text\",\"text\":\"One moment. \"}\n"
+                       "{\"type\":\"tool_use\",\"id\":\"c1\",\"name\":"
+                       "\"weather\",\"input\":{\"city\":\"Rome\"}}\n");
+    script_typed_reply(&peer, 200, "application/x-ndjson",
+                       "{\"type\":\"text\",\"text\":\"It is 22.\"}\n");
+    request.prompt = "Halo";
+    request.tools = &tool;
+    request.tool_count = 1;
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    while (puter_stream_next(client, &event) == 1)
+        if (event.type == PUTER_EVENT_TEXT)
+            script_append(&text, event.text, event.length);
+        else if (CHECK_INT(event.type, PUTER_EVENT_TOOL_CALL))
+            script_append(&text, event.tool_call->name, 7);
+    CHECK_STR(text.bytes, "One moment. weatherIt is 22.");
+    CHECK_INT(calls, 1);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    check_json(script_sent(&peer, 1), "args.stream", "true");
+    check_json(script_sent(&peer, 1), "args.messages[2]",
+               "{\"role\":\"tool\",\"tool_call_id\":\"c1\","
+               "\"content\":\"It is 22 in Rome\"}");
+    free(text.bytes);
+    script_close(&peer, client);
+}
+
+/* A tool must leave its client alone: it is told so, and no harm is done. */
+static int meddle(void *user, const puter_tool_call *call,
+                  puter_writer *result)
+{
+    puter_client *client = *(puter_client **)user;
+    puter_request request = {0};
+    puter_reply reply;
+    puter_event event;
+    (void)call;
+    request.prompt = "Halo";
+    CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_ERR_ARGUMENT);
+    puter_reply_free(&reply);
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_stream_next(client, &event), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_ERR_ARGUMENT);
+    puter_write_raw(result, "done", 4);
+    return 0;
+}
+
+static void test_meddling_tool(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_tool tool = {0};
+    puter_request request = {0};
+    puter_reply reply;
+    CHECK_IN("meddling tool");
+    script_reply(&peer, 200, CALLS(CALL("c1", "meddle", "{}")));
+    script_reply(&peer, 200, DONE);
+    tool.name = "meddle";
+    tool.call = meddle;
+    tool.user = &client;
+    request.prompt = "Halo";
+    request.tools = &tool;
+    request.tool_count = 1;
+    CHECK_INT(puter_chat(client, &request, &reply), PUTER_OK);
+    CHECK_STR(reply.text, "It is 22.");
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
 /* ---- the other calls ---------------------------------------------------- */
 
 static void test_call(void)
@@ -1731,6 +1886,7 @@ int main(void)
     test_refused_questions();
     test_refused_parts();
     test_refused_tools();
+    test_refused_sizes();
     test_refused_heads();
     test_refused_origins();
     test_plain_origins();
@@ -1751,8 +1907,12 @@ int main(void)
     test_message_is_cut_between_characters();
     test_last_error();
     test_retries();
+    test_no_time_to_retry();
+    test_pause_of_an_event_loop();
     test_tool_round();
     test_tools_left();
+    test_tool_round_of_a_stream();
+    test_meddling_tool();
     test_call();
     test_model_list();
     return check_done();

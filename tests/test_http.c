@@ -352,6 +352,72 @@ static void test_every_cut(void)
         }
 }
 
+/* What one question comes to, as text. */
+static void outcome_of(script *peer, char *text, size_t size)
+{
+    puter_client *client = script_open(peer, &patience);
+    puter_reply reply;
+    puter_result result = puter_ask(client, "gpt-4", "Halo", &reply);
+    snprintf(text, size, "%s %s", puter_result_name(result),
+             result == PUTER_OK ? reply.text
+                                : puter_last_error(client)->message);
+    if (result != PUTER_OK)
+        script_check_failure(client, result);
+    puter_reply_free(&reply);
+    script_close(peer, client);
+}
+
+/* Changes, drops or doubles a few bytes of a reply. */
+static void mutate(script_bytes *reply, uint64_t *seed)
+{
+    static const char marks[] = "\r\n\r\n:;, \t0123456789abcdefF\"\\{}[]\x80";
+    uint64_t count = 1 + script_random(seed) % 3;
+    while (count-- > 0 && reply->length > 1) {
+        size_t at = (size_t)(script_random(seed) % (reply->length - 1));
+        size_t kind = (size_t)(script_random(seed) % 4);
+        if (kind == 0) {
+            memmove(reply->bytes + at, reply->bytes + at + 1,
+                    reply->length - at);
+            reply->length--;
+        } else if (kind == 1) {
+            reply->bytes[at + 1] = reply->bytes[at];
+        } else {
+            reply->bytes[at] =
+                marks[script_random(seed) % (sizeof marks - 1)];
+        }
+    }
+}
+
+/* Whatever is wrong with a reply, it is the same however the reply is cut. */
+static void test_mutations(void)
+{
+    static const char *const replies[] = {
+        "HTTP/1.1 100 Continue\r\n\r\n" OK JSON "ETag: \"x\"\r\n" SIZED END BODY,
+        OK JSON CHUNKED END "20;a=\"b\"\r\n" HALF_1 "\r\n20\r\n" HALF_2
+                            "\r\n0\r\nA: b\r\n\r\n"};
+    uint64_t seed = 2026;
+    int i, cut;
+    for (i = 0; i < 3000; i++) {
+        script_bytes reply = {0};
+        char whole[600], other[600];
+        script_append(&reply, replies[i % 2], strlen(replies[i % 2]));
+        mutate(&reply, &seed);
+        for (cut = SCRIPT_WHOLE; cut <= SCRIPT_RANDOM; cut++) {
+            script peer = {0};
+            CHECK_IN("mutation %d, cut %d", i, cut);
+            script_raw(&peer, reply.bytes, reply.length);
+            script_current(&peer)->end = SCRIPT_CLEAN;
+            peer.cut = (script_cut)cut;
+            peer.split = reply.length / 2;
+            peer.seed = seed;
+            outcome_of(&peer, cut ? other : whole, sizeof whole);
+            if (cut)
+                CHECK_STR(other, whole);
+        }
+        free(reply.bytes);
+    }
+}
+
 /* ---- floods and limits -------------------------------------------------- */
 
 /* What the service sends: `count` times `unit` between two texts. */
@@ -590,7 +656,6 @@ static void test_stale(void)
             script_good(&peer);
             check_answer(client);
             if (room >= 0) {
-                kept->requests++; /* ends as the next one is written */
                 kept->write_result = PUTER_ERR_CLOSED;
                 kept->write_room = kept->written + (size_t)room;
             }
@@ -669,16 +734,18 @@ static void test_early_reply(void)
     for (room = 0; room < 3000; room += 500)
         for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
             script peer = {0};
+            script_connection *connection;
             char prompt[2000];
             puter_client *client = script_open(&peer, NULL);
             CHECK_IN("early reply after %d bytes, cut %d", (int)room, cut);
             memset(prompt, 'x', sizeof prompt);
             prompt[sizeof prompt - 1] = '\0';
             script_raw(&peer, early, sizeof early - 1);
-            peer.connections[0].eager = true;
-            peer.connections[0].end = SCRIPT_RESET;
-            peer.connections[0].write_result = PUTER_ERR_CLOSED;
-            peer.connections[0].write_room = room;
+            connection = script_current(&peer);
+            connection->eager = room % 1000 == 0;
+            connection->end = SCRIPT_RESET;
+            connection->write_result = PUTER_ERR_CLOSED;
+            connection->write_room = room;
             peer.cut = (script_cut)cut;
             peer.write_most = 100;
             CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL),
@@ -708,7 +775,8 @@ static void test_transport_failures(void)
         CHECK_IN("write gives %s", puter_result_name(results[i]));
         script_current(&peer)->write_result = results[i];
         script_current(&peer)->write_room = 10;
-        script_current(&peer)->read_result = PUTER_ERR_CLOSED;
+        script_current(&peer)->end = SCRIPT_RESET;
+        script_current(&peer)->end_late = true;
         check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
     }
 }
@@ -758,6 +826,7 @@ int main(void)
     patience.idle_timeout_ms = 20;
     test_rows();
     test_every_cut();
+    test_mutations();
     test_floods();
     test_reply_limit();
     test_large_answer();
