@@ -240,6 +240,7 @@ typedef struct puter_message {
     const puter_tool_call *tool_calls; /* of an assistant's turn */
     size_t tool_call_count;
     const char *tool_call_id; /* of a tool's turn: which call it answers */
+    const char *json;         /* instead of all that: a message as JSON */
     bool cache;               /* let the vendor cache the prompt to here */
 } puter_message;
 
@@ -353,6 +354,8 @@ typedef struct puter_reply {
     const puter_image *images;
     size_t image_count;
     const char *compaction;    /* an artifact for the next request (JSON) */
+    const char *turns;         /* a JSON array: what rounds of tools added to
+                                  the conversation before this answer, or "" */
     puter_usage usage;
     bool usage_limited;        /* out of credit: the text is a notice */
     bool blocked;              /* policy: the text is not an answer. Neither
@@ -418,6 +421,49 @@ PUTER_API puter_result puter_stream_end(puter_client *client,
 /* Frees what a reply holds and zeroes it; NULL and {0} are fine. */
 PUTER_API void puter_reply_free(puter_reply *reply);
 
+/* Decodes the picture in a data: URL into the buffer, as much as it holds;
+ * gives the picture's whole size in bytes (ask with 0 capacity first), 0
+ * where the URL is of another kind. */
+PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
+                                   size_t capacity);
+
+/* A conversation, kept. {0} is an empty one; its messages are for the next
+ * request and last until it changes. Its functions give PUTER_OK,
+ * PUTER_ERR_NOMEM (then it is as it was) or PUTER_ERR_ARGUMENT. It holds no
+ * message that a service refuses: empty ones are not added, and calls of
+ * tools that nobody answered are answered "not run" before the next turn. */
+typedef struct puter_history {
+    puter_message *messages; /* each with role and json set */
+    size_t message_count;
+    size_t capacity;
+    size_t bytes;            /* of JSON in all messages */
+} puter_history;
+
+/* Adds a turn of "user" or "system". */
+PUTER_API puter_result puter_history_add(puter_history *history,
+                                         const char *role,
+                                         const char *content);
+/* Adds an answer: rounds of tools, text, calls, compaction. */
+PUTER_API puter_result puter_history_add_reply(puter_history *history,
+                                               const puter_reply *reply);
+/* Adds the result of a call that the caller ran. */
+PUTER_API puter_result puter_history_add_result(puter_history *history,
+                                                const char *tool_call_id,
+                                                const char *result);
+/* Drops the oldest turns, but system ones, until at most `bytes` are left;
+ * what stays begins with a user's turn. The last user's turn stays. */
+PUTER_API void puter_history_trim(puter_history *history, size_t bytes);
+/* Writes it as a JSON array. */
+PUTER_API puter_result puter_history_save(const puter_history *history,
+                                          puter_writer *out);
+/* Replaces it by what was saved; on failure it is as it was, and the reason
+ * is in error (may be NULL). */
+PUTER_API puter_result puter_history_load(puter_history *history,
+                                          const char *json, size_t length,
+                                          puter_error *error);
+/* Frees what it holds and makes it an empty one. */
+PUTER_API void puter_history_free(puter_history *history);
+
 /* ---- the rest of the endpoint ------------------------------------------- */
 
 /* A call of any interface of the service. */
@@ -445,6 +491,46 @@ PUTER_API puter_result puter_call(puter_client *client,
  * no token. */
 PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                     puter_reply *reply);
+
+/* Thin forms of puter_call, for what is asked most. Optional strings may be
+ * NULL. Each frees nothing and gives what puter_call gives. */
+
+/* A picture from words: its bytes in reply.body, or, from some services, its
+ * URL in reply.text. */
+PUTER_API puter_result puter_text_to_image(puter_client *client,
+                                           const char *prompt,
+                                           const char *model,
+                                           puter_reply *reply);
+/* Speech from words (under 3000 characters): audio in reply.body. language
+ * is such as "en-US", voice such as "Joanna". */
+PUTER_API puter_result puter_text_to_speech(puter_client *client,
+                                            const char *text,
+                                            const char *language,
+                                            const char *voice,
+                                            puter_reply *reply);
+/* The words in a picture or document, by URL, data: URL or Puter path: in
+ * reply.text. */
+PUTER_API puter_result puter_image_to_text(puter_client *client,
+                                           const char *source,
+                                           puter_reply *reply);
+/* The words in a recording, by its bytes: in reply.text. */
+PUTER_API puter_result puter_speech_to_text(puter_client *client,
+                                            const void *data, size_t size,
+                                            const char *mime_type,
+                                            const char *model,
+                                            puter_reply *reply);
+/* The user's key-value store. A value is any JSON; get gives a string's
+ * characters, or another value's JSON, in reply.text ("" with reply.json's
+ * result null: there is none). */
+PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
+                                    puter_reply *reply);
+PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
+                                    const char *value_json,
+                                    puter_reply *reply);
+/* The keys that match a pattern ("user:*"), all for NULL: a JSON array in
+ * reply.text. */
+PUTER_API puter_result puter_kv_list(puter_client *client,
+                                     const char *pattern, puter_reply *reply);
 
 /* The driver that serves a model on services of 2025: "claude" for
  * "claude-3-5-sonnet". Never NULL; for NULL and unknown names the default
@@ -687,7 +773,7 @@ static void puter__rewind(puter_writer *writer)
 /* A wipe that the compiler must keep: the pointer to memset is volatile. */
 static void puter__wipe(void *memory, size_t size)
 {
-    static void *(*const volatile set)(void *, int, size_t) = memset;
+    void *(*volatile set)(void *, int, size_t) = memset;
     if (memory != NULL && size > 0)
         set(memory, 0, size);
 }
@@ -813,6 +899,42 @@ static const char *puter__plain(const char *text, const char *end)
            (unsigned char)*text < 0x80 && *text != '"' && *text != '\\')
         text++;
     return text;
+}
+
+/* -- base64 (RFC 4648 section 4) -- */
+
+static int puter__base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (puter__is_digit(c))
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+static void puter__append_base64(puter_writer *out, const void *data,
+                                 size_t size)
+{
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
+                                "stuvwxyz0123456789+/";
+    const unsigned char *p = (const unsigned char *)data;
+    if (!puter__reserve(out, size / 3 * 4 + 4))
+        return;
+    for (; size > 0; p += 3) {
+        uint32_t bits = (uint32_t)p[0] << 16;
+        char *four = out->text + out->length;
+        bits |= size > 1 ? (uint32_t)p[1] << 8 : 0;
+        bits |= size > 2 ? p[2] : 0;
+        four[0] = digit[bits >> 18];
+        four[1] = digit[bits >> 12 & 63];
+        four[2] = size > 1 ? digit[bits >> 6 & 63] : '=';
+        four[3] = size > 2 ? digit[bits & 63] : '=';
+        out->length += 4;
+        size -= size > 3 ? 3 : size;
+    }
+    out->text[out->length] = '\0';
 }
 
 /* >> numbers: decimal to double and back, exactly and without a locale ----*/
@@ -2534,17 +2656,6 @@ typedef struct puter__pem {
     int count;
 } puter__pem;
 
-static int puter__base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (puter__is_digit(c))
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static void puter__pem_base64(puter__tls *tls, puter__pem *pem, char c)
 {
     int value = puter__base64_value(c);
@@ -3586,6 +3697,7 @@ typedef struct puter__answer {
     puter_writer body;   /* as received */
     puter_writer calls;  /* puter_tool_call, one after another */
     puter_writer images; /* puter_image, the same */
+    puter_writer turns;  /* messages that rounds of tools added, as an array */
     puter__piece *pieces;
     const char *role;
     const char *model;
@@ -3603,14 +3715,53 @@ typedef struct puter__answer {
     bool other_due;
 } puter__answer;
 
+/* What is used most stands first, where an offset is a byte. */
 struct puter_client {
+    puter__answer *answer;   /* what has come of the reply */
+    puter__phase phase;
+    puter__kind kind;
+    const puter_request *request;
+    const puter_call_request *call;
+    const char *path;        /* of a GET */
+    const puter_transport *transport;
+
+    puter_writer out;        /* the request, head and body */
+    size_t out_start;        /* the head is laid out to end at the body */
+    size_t sent;             /* up to where */
+
+    char *input;             /* PUTER__INPUT_SIZE bytes for a client's life */
+    size_t input_begin;
+    size_t input_end;
+    const char *span;        /* body bytes in the input, not yet taken */
+    size_t span_length;
+    size_t line;             /* where the line begins, in answer->body */
+    size_t line_length;      /* of the last whole one */
+    bool streamed;           /* the reply is lines of JSON */
+
+    bool connected;
+    bool reused;             /* the connection has served before */
+    bool resent;             /* once, on a new connection */
+    bool rerouted;           /* both routes were tried */
+    bool in_tool;            /* a tool of the caller's runs */
+    int want;                /* events that the step waits for */
+    int retries;
+    int rounds;              /* of tools */
+    puter_route route;       /* of this exchange, as it is now */
+    puter_route learned;     /* what worked here, or is likelier to */
+    int64_t idle_since;
+    int64_t pause_until;
+    int64_t connect_deadline;
+    int64_t idle_deadline;
+    int64_t total_deadline;
+
+    puter_writer scratch;    /* decoded text, for a moment */
+    puter_json json;         /* nodes, used again for every document */
+    puter__http http;
+    puter_options options;   /* resolved; its strings are copies */
     puter__report report;
     puter_error defect;      /* of the options: what every call reports */
-    puter_options options;   /* resolved; its strings are copies */
+    puter_error first_error; /* of the first of two routes */
     puter__url url;
-    puter_route learned;     /* what worked here, or is likelier to */
-
-    const puter_transport *transport;
     puter_transport own;
 #ifndef PUTER_NO_SOCKETS
     puter__socket socket;
@@ -3618,47 +3769,6 @@ struct puter_client {
 #ifndef PUTER_NO_TLS
     puter__tls tls;
 #endif
-    bool connected;
-    bool reused;             /* the connection has served before */
-    int64_t idle_since;
-    int want;                /* events that the step waits for */
-
-    char *input;             /* PUTER__INPUT_SIZE bytes for a client's life */
-    size_t input_begin;
-    size_t input_end;
-
-    puter__phase phase;
-    puter__kind kind;
-    bool in_tool;            /* a tool of the caller's runs */
-    const puter_request *request;
-    const puter_call_request *call;
-    const char *path;        /* of a GET */
-    puter_request ask;       /* the request of puter_ask */
-    puter_route route;       /* of this exchange, as it is now */
-    bool rerouted;           /* both routes were tried */
-    puter_error first_error; /* of the first of them */
-    int retries;
-    bool resent;             /* once, on a new connection */
-    int rounds;              /* of tools */
-    int64_t pause_until;
-    int64_t connect_deadline;
-    int64_t idle_deadline;
-    int64_t total_deadline;
-
-    puter_writer out;        /* the request, head and body */
-    size_t out_start;        /* the head is laid out to end at the body */
-    size_t sent;             /* up to where */
-    puter_writer turns;      /* messages that rounds of tools have added */
-    puter_writer scratch;    /* decoded text, for a moment */
-
-    puter__http http;
-    const char *span;        /* body bytes in the input, not yet taken */
-    size_t span_length;
-    bool streamed;           /* the reply is lines of JSON */
-    size_t line;             /* where the line begins, in answer->body */
-    size_t line_length;      /* of the last whole one */
-    puter_json json;         /* nodes, used again for every document */
-    puter__answer *answer;
 };
 
 static puter_result puter__client_memory(puter_client *client)
@@ -3830,9 +3940,11 @@ static puter_result puter__transport_failed(puter_client *client, int result)
         puter__fail(&client->report, (puter_result)result,
                     "%s: the connection to %s was lost; %s",
                     puter__stage(client), client->url.host,
-                    client->http.head_lines > 0
-                        ? "the reply is cut short"
-                        : "try again, though a model may have run");
+                    client->http.head_lines > 0 ? "the reply is cut short"
+                    : client->phase == PUTER__RECEIVE &&
+                            client->sent == client->out.length
+                        ? "a model may have run: look before asking again"
+                        : "nothing was asked yet: try again");
     return (puter_result)result;
 }
 
@@ -3893,6 +4005,7 @@ static bool puter__still_good(puter_client *client)
 static void puter__launch(puter_client *client)
 {
     memset(&client->http, 0, sizeof client->http);
+    puter__forget_error(client);
     puter__rewind(&client->answer->body);
     client->span_length = 0;
     client->sent = client->out_start;
@@ -4047,14 +4160,16 @@ static void puter__answer_free(puter__answer *answer)
     puter_writer_free(&answer->body);
     puter_writer_free(&answer->calls);
     puter_writer_free(&answer->images);
+    puter_writer_free(&answer->turns);
     PUTER_FREE(answer);
 }
 
 /* PUTER_OK, or what any of its buffers failed with. */
 static puter_result puter__answer_result(const puter__answer *answer)
 {
-    const puter_writer *part[5];
+    const puter_writer *part[6];
     size_t i;
+    part[5] = &answer->turns;
     part[0] = &answer->text.writer;
     part[1] = &answer->reasoning.writer;
     part[2] = &answer->body;
@@ -4510,31 +4625,6 @@ static bool puter__lacks_driver(const puter_client *client, puter_value root)
 
 #define PUTER__REQUEST_MAX ((size_t)50 * 1024 * 1024) /* the service's limit */
 
-static void puter__append_base64(puter_writer *out, const void *data,
-                                 size_t size)
-{
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
-                                "stuvwxyz0123456789+/";
-    const unsigned char *p = (const unsigned char *)data;
-    if (size > PUTER__REQUEST_MAX)
-        out->result = PUTER_ERR_LIMIT;
-    if (!puter__reserve(out, size / 3 * 4 + 4))
-        return;
-    for (; size > 0; p += 3) {
-        uint32_t bits = (uint32_t)p[0] << 16;
-        char *four = out->text + out->length;
-        bits |= size > 1 ? (uint32_t)p[1] << 8 : 0;
-        bits |= size > 2 ? p[2] : 0;
-        four[0] = digit[bits >> 18];
-        four[1] = digit[bits >> 12 & 63];
-        four[2] = size > 1 ? digit[bits >> 6 & 63] : '=';
-        four[3] = size > 2 ? digit[bits & 63] : '=';
-        out->length += 4;
-        size -= size > 3 ? 3 : size;
-    }
-    out->text[out->length] = '\0';
-}
-
 /* The type of an image by its first bytes; NULL: none that models take. */
 static const char *puter__image_type(const void *data, size_t size)
 {
@@ -4611,6 +4701,9 @@ static puter_result puter__check_message(puter_client *client,
 {
     puter_result result = PUTER_OK;
     size_t i;
+    if (message->json != NULL)
+        return puter__check_json(client, "a message's json", message->json,
+                                 PUTER_OBJECT);
     if (puter__is_empty(message->content) && message->part_count == 0 &&
         message->tool_call_count == 0)
         return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
@@ -4667,6 +4760,20 @@ static puter_result puter__check_request(puter_client *client,
 
 /* -- messages -- */
 
+/* Bytes as a data: URL, straight into the request: there is no second copy. */
+static void puter__write_data_url(puter_writer *out, const void *data,
+                                  size_t size, const char *mime_type)
+{
+    if (size > PUTER__REQUEST_MAX)
+        out->result = PUTER_ERR_LIMIT;
+    puter__append_string(out, "\"data:");
+    puter__append_escaped(out, mime_type, strlen(mime_type));
+    puter__append_string(out, ";base64,");
+    puter__append_base64(out, data, size);
+    puter__append(out, "\"", 1);
+    out->comma = true;
+}
+
 static void puter__write_url(puter_writer *out, const char *type,
                              const puter_part *part)
 {
@@ -4675,17 +4782,13 @@ static void puter__write_url(puter_writer *out, const char *type,
     puter_write_begin_object(out);
     if (part->data == NULL) {
         puter__write_member(out, "url", part->text);
-    } else { /* straight into the request: there is no second copy */
-        const char *mime_type = part->mime_type;
-        if (mime_type == NULL)
-            mime_type = puter__image_type(part->data, part->size);
+    } else {
         puter_write_key(out, "url");
-        puter__append_string(out, "\"data:");
-        puter__append_escaped(out, mime_type, strlen(mime_type));
-        puter__append_string(out, ";base64,");
-        puter__append_base64(out, part->data, part->size);
-        puter__append(out, "\"", 1);
-        out->comma = true;
+        puter__write_data_url(out, part->data, part->size,
+                              part->mime_type != NULL
+                                  ? part->mime_type
+                                  : puter__image_type(part->data,
+                                                      part->size));
     }
     puter_write_end_object(out);
 }
@@ -4743,6 +4846,10 @@ static void puter__write_message(puter_writer *out,
                                  const puter_message *message)
 {
     size_t i;
+    if (message->json != NULL) {
+        puter_write_raw(out, message->json, strlen(message->json));
+        return;
+    }
     puter_write_begin_object(out);
     puter__write_member(out, "role",
                         message->role != NULL ? message->role : "user");
@@ -4787,8 +4894,9 @@ static void puter__write_messages(puter_writer *out,
         puter__write_message(out, &request->messages[i]);
     if (request->prompt != NULL)
         puter__write_turn(out, "user", request->prompt);
-    if (client->turns.length > 0)
-        puter_write_raw(out, client->turns.text, client->turns.length);
+    if (client->answer->turns.length > 0) /* without their opening bracket */
+        puter_write_raw(out, client->answer->turns.text + 1,
+                        client->answer->turns.length - 1);
     puter_write_end_array(out);
 }
 
@@ -5044,6 +5152,320 @@ static puter_result puter__encode(puter_client *client)
     client->out_start = room - head.length;
     memmove(out->text + client->out_start, out->text, head.length);
     return PUTER_OK;
+}
+
+/* >> history: a conversation, each turn as the JSON it is sent as -----------*/
+
+PUTER_API void puter_history_free(puter_history *history)
+{
+    size_t i;
+    if (history == NULL)
+        return;
+    for (i = 0; i < history->message_count; i++)
+        PUTER_FREE((char *)history->messages[i].json);
+    PUTER_FREE(history->messages);
+    memset(history, 0, sizeof *history);
+}
+
+/* Takes over the text of a message. */
+static puter_result puter__history_take(puter_history *history,
+                                        const char *role, puter_writer *text)
+{
+    static const char *const roles[] = {"user", "assistant", "tool"};
+    puter_message *message = history->messages;
+    puter_result result = text->result;
+    size_t i;
+    if (result == PUTER_OK && history->message_count == history->capacity) {
+        size_t capacity = history->capacity * 2 + 8;
+        message = (puter_message *)PUTER_REALLOC(message,
+                                                 capacity * sizeof *message);
+        if (message == NULL) {
+            result = PUTER_ERR_NOMEM;
+        } else {
+            history->messages = message;
+            history->capacity = capacity;
+        }
+    }
+    if (result != PUTER_OK) {
+        puter_writer_free(text);
+        return result;
+    }
+    message = history->messages + history->message_count++;
+    memset(message, 0, sizeof *message);
+    message->role = "system";
+    for (i = 0; i < PUTER__COUNT(roles); i++)
+        if (strcmp(role, roles[i]) == 0)
+            message->role = roles[i];
+    message->json = text->text;
+    history->bytes += text->length;
+    return PUTER_OK;
+}
+
+static puter_result puter__history_message(puter_history *history,
+                                           const puter_message *message)
+{
+    puter_writer text = PUTER__ZERO;
+    puter__write_message(&text, message);
+    return puter__history_take(history, message->role, &text);
+}
+
+static void puter__history_cut(puter_history *history, size_t from)
+{
+    while (history->message_count > from) {
+        char *text =
+            (char *)history->messages[--history->message_count].json;
+        history->bytes -= strlen(text);
+        PUTER_FREE(text);
+    }
+}
+
+PUTER_API puter_result puter_history_add_result(puter_history *history,
+                                                const char *tool_call_id,
+                                                const char *result)
+{
+    puter_message message = PUTER__ZERO;
+    if (puter__is_empty(tool_call_id))
+        return PUTER_ERR_ARGUMENT;
+    message.role = "tool";
+    message.tool_call_id = tool_call_id;
+    message.content = puter__is_empty(result) ? "(no output)" : result;
+    return puter__history_message(history, &message);
+}
+
+/* Whether a tool's turn from `first` on answers this call. */
+static bool puter__is_answered(const puter_history *history, size_t first,
+                               puter_value id)
+{
+    bool found = false;
+    size_t length;
+    const char *text = puter_json_string(id, &length);
+    for (; first < history->message_count && !found; first++) {
+        const char *json = history->messages[first].json;
+        puter_json *turn = puter_json_parse(json, strlen(json), NULL);
+        found = turn == NULL ||
+                puter__string_is(puter_json_get(puter_json_root(turn),
+                                                "tool_call_id"),
+                                 text, length);
+        puter_json_free(turn);
+    }
+    return found;
+}
+
+/* A call without a result would have the next turn refused: says of those in
+ * the last answer that nobody answered that they were not run. */
+static puter_result puter__history_settle(puter_history *history)
+{
+    size_t last = history->message_count, first, i;
+    puter_result result = PUTER_OK;
+    puter_json *turn;
+    puter_value content;
+    while (last > 0 && puter__same(history->messages[last - 1].role, "tool"))
+        last--;
+    first = last;
+    if (last == 0 ||
+        !puter__same(history->messages[last - 1].role, "assistant"))
+        return PUTER_OK;
+    turn = puter_json_parse(history->messages[last - 1].json,
+                            strlen(history->messages[last - 1].json), NULL);
+    if (turn == NULL)
+        return PUTER_ERR_NOMEM;
+    content = puter_json_get(puter_json_root(turn), "content");
+    for (i = 0; i < puter_json_count(content) && result == PUTER_OK; i++) {
+        puter_value block = puter_json_at(content, i);
+        puter_value id = puter_json_get(block, "id");
+        if (puter__type_is(block, "tool_use") &&
+            !puter__is_answered(history, first, id))
+            result = puter_history_add_result(
+                history, puter_json_string(id, NULL), "The tool was not run.");
+    }
+    puter_json_free(turn);
+    return result;
+}
+
+PUTER_API puter_result puter_history_add(puter_history *history,
+                                         const char *role, const char *content)
+{
+    puter_message message = PUTER__ZERO;
+    size_t before = history->message_count;
+    puter_result result;
+    if (puter__is_empty(role) || puter__is_empty(content))
+        return PUTER_ERR_ARGUMENT;
+    message.role = role;
+    message.content = content;
+    result = puter__history_settle(history);
+    if (result == PUTER_OK)
+        result = puter__history_message(history, &message);
+    if (result != PUTER_OK)
+        puter__history_cut(history, before);
+    return result;
+}
+
+/* Adds one message of a document: it needs a role and some content. */
+static puter_result puter__history_value(puter_history *history,
+                                         puter_value message)
+{
+    puter_writer text = PUTER__ZERO;
+    puter_value role = puter_json_get(message, "role");
+    puter_value content = puter_json_get(message, "content");
+    size_t length, size;
+    const char *span = puter__span(message, &length);
+    puter__span(content, &size);
+    if (!puter__is(role, PUTER_STRING) || size == 0 ||
+        (puter__is(content, PUTER_ARRAY) && puter_json_count(content) == 0))
+        return PUTER_ERR_ARGUMENT;
+    puter__append(&text, span, length); /* before the role is ended in place */
+    return puter__history_take(history, puter_json_string(role, NULL), &text);
+}
+
+static puter_result puter__history_array(puter_history *history,
+                                         puter_value array)
+{
+    puter_result result = PUTER_OK;
+    size_t i, before = history->message_count;
+    for (i = 0; i < puter_json_count(array) && result == PUTER_OK; i++)
+        result = puter__history_value(history, puter_json_at(array, i));
+    if (result != PUTER_OK)
+        puter__history_cut(history, before);
+    return result;
+}
+
+/* The artifact as a content block: typed, as a stream's is already. */
+static void puter__write_compaction(puter_writer *out, const char *compaction)
+{
+    puter_json *json = puter_json_parse(compaction, strlen(compaction), NULL);
+    puter_value root = puter_json_root(json);
+    if (puter_json_type(puter_json_get(root, "type")) != PUTER_MISSING) {
+        puter__append_string(out, compaction);
+    } else if (puter_json_count(root) > 0 && compaction[0] == '{') {
+        puter__append_string(out, "{\"type\":\"compaction\",");
+        puter__append_string(out, compaction + 1);
+    }
+    puter_json_free(json);
+}
+
+PUTER_API puter_result puter_history_add_reply(puter_history *history,
+                                               const puter_reply *reply)
+{
+    puter_message message = PUTER__ZERO;
+    puter_writer compaction = PUTER__ZERO;
+    puter_part part = PUTER__ZERO;
+    puter_result result = PUTER_OK;
+    size_t before = history->message_count;
+    if (!puter__is_empty(reply->turns)) {
+        puter_json *turns =
+            puter_json_parse(reply->turns, strlen(reply->turns), NULL);
+        result = turns == NULL ? PUTER_ERR_NOMEM
+                               : puter__history_array(history,
+                                                      puter_json_root(turns));
+        puter_json_free(turns);
+    }
+    if (!puter__is_empty(reply->compaction))
+        puter__write_compaction(&compaction, reply->compaction);
+    message.role = "assistant";
+    message.content = reply->text;
+    message.tool_calls = reply->tool_calls;
+    message.tool_call_count = reply->tool_call_count;
+    if (compaction.length > 0) {
+        part.type = PUTER_PART_JSON;
+        part.text = compaction.text;
+        message.parts = &part;
+        message.part_count = 1;
+    }
+    if (result == PUTER_OK)
+        result = compaction.result;
+    if (result == PUTER_OK &&
+        (!puter__is_empty(message.content) || message.part_count > 0 ||
+         message.tool_call_count > 0))
+        result = puter__history_message(history, &message);
+    if (result != PUTER_OK)
+        puter__history_cut(history, before);
+    puter_writer_free(&compaction);
+    return result;
+}
+
+PUTER_API void puter_history_trim(puter_history *history, size_t bytes)
+{
+    size_t from, to = 0, last = history->message_count;
+    bool started = false;
+    while (last > 0 && !puter__same(history->messages[last - 1].role, "user"))
+        last--;
+    for (from = 0; from < history->message_count; from++) {
+        puter_message message = history->messages[from];
+        if (!puter__same(message.role, "system") && !started &&
+            from + 1 < last &&
+            (history->bytes > bytes || !puter__same(message.role, "user"))) {
+            history->bytes -= strlen(message.json);
+            PUTER_FREE((char *)message.json);
+            continue;
+        }
+        started |= !puter__same(message.role, "system");
+        history->messages[to++] = message;
+    }
+    history->message_count = to;
+}
+
+PUTER_API puter_result puter_history_save(const puter_history *history,
+                                          puter_writer *out)
+{
+    size_t i;
+    puter_write_begin_array(out);
+    for (i = 0; i < history->message_count; i++)
+        puter__write_message(out, &history->messages[i]);
+    puter_write_end_array(out);
+    return out->result;
+}
+
+PUTER_API puter_result puter_history_load(puter_history *history,
+                                          const char *text, size_t length,
+                                          puter_error *error)
+{
+    puter_history loaded = PUTER__ZERO;
+    puter__report report = PUTER__ZERO;
+    puter_result result = PUTER_ERR_ARGUMENT;
+    puter_json *json = puter_json_parse(text, length, &report.error);
+    if (json == NULL)
+        result = report.error.result;
+    else if (puter__is(puter_json_root(json), PUTER_ARRAY))
+        result = puter__history_array(&loaded, puter_json_root(json));
+    if (json != NULL && result == PUTER_ERR_ARGUMENT)
+        puter__fail(&report, result, "history: not a JSON array of messages, "
+                                     "each with a role and content");
+    else if (json != NULL && result != PUTER_OK)
+        puter__fail_memory(&report);
+    puter_json_free(json);
+    if (error != NULL)
+        *error = report.error;
+    if (result != PUTER_OK)
+        return result;
+    puter_history_free(history);
+    *history = loaded;
+    return PUTER_OK;
+}
+
+PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
+                                   size_t capacity)
+{
+    const char *p = strstr(image->url, ";base64,");
+    unsigned char *out = (unsigned char *)buffer;
+    uint32_t bits = 0;
+    size_t size = 0;
+    int count = 0;
+    if (!puter__starts(image->url, "data:") || p == NULL)
+        return 0;
+    for (p += 8; *p != '\0'; p++) {
+        int value = puter__base64_value(*p);
+        if (value < 0)
+            continue;
+        bits = bits << 6 | (uint32_t)value;
+        count += 6;
+        if (count < 8)
+            continue;
+        count -= 8;
+        if (size < capacity)
+            out[size] = (unsigned char)(bits >> count);
+        size++;
+    }
+    return size;
 }
 
 /* >> exchange: one question on its way, step by step -----------------------*/
@@ -5511,7 +5933,7 @@ static bool puter__runs_tools(const puter_client *client)
 static void puter__run_tool(puter_client *client, const puter_tool_call *call)
 {
     const puter_tool *tool = puter__find_tool(client, call);
-    puter_writer *turns = &client->turns, result = PUTER__ZERO;
+    puter_writer *turns = &client->answer->turns, result = PUTER__ZERO;
     puter_message message = PUTER__ZERO;
     int failed;
     client->in_tool = true;
@@ -5550,10 +5972,12 @@ static puter_result puter__next_round(puter_client *client)
                                    PUTER_OBJECT);
     if (result != PUTER_OK)
         return client->report.error.result = PUTER_ERR_PROTOCOL;
-    puter__write_message(&client->turns, &message);
+    if (answer->turns.length == 0)
+        puter_write_begin_array(&answer->turns);
+    puter__write_message(&answer->turns, &message);
     for (i = 0; i < message.tool_call_count; i++)
         puter__run_tool(client, &message.tool_calls[i]);
-    if (client->turns.result != PUTER_OK)
+    if (answer->turns.result != PUTER_OK)
         return puter__client_memory(client);
     puter__rewind(&answer->text.writer);
     puter__rewind(&answer->reasoning.writer);
@@ -5613,7 +6037,6 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
     client->kind = kind;
     client->rerouted = client->resent = false;
     client->retries = client->rounds = 0;
-    puter__rewind(&client->turns);
     client->route = client->options.route;
     if (client->route == PUTER_ROUTE_AUTO)
         client->route = kind <= PUTER__STREAM &&
@@ -5680,6 +6103,7 @@ static void puter__give(puter_client *client, puter_reply *reply)
     reply->images = (const puter_image *)(const void *)answer->images.text;
     reply->image_count = answer->images.length / sizeof *reply->images;
     reply->compaction = puter__or_empty(answer->compaction);
+    reply->turns = puter__or_empty(answer->turns.text);
     reply->usage = answer->usage;
     reply->usage_limited = answer->usage_limited;
     reply->blocked = answer->blocked;
@@ -5707,6 +6131,8 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
         client->line = client->answer->body.length;
         puter__discard_told(client);
     }
+    if (client->answer->turns.length > 0)
+        puter_write_end_array(&client->answer->turns);
     if (reply != NULL)
         puter__give(client, reply);
     puter__finish(client);
@@ -5846,23 +6272,239 @@ PUTER_API puter_result puter_call(puter_client *client,
     return puter__exchange(client, PUTER__CALL, reply);
 }
 
+/* Whether an entry of a model list is of a provider: by its member, or, where
+ * the list holds names alone, by the name ("provider:vendor/model"). */
+static bool puter__is_of(puter_client *client, puter_value model,
+                         const char *provider)
+{
+    const char *name;
+    if (puter__is(model, PUTER_OBJECT)) {
+        name = puter__words(client, puter_json_get(model, "provider"));
+        return puter__same_nocase(name, strlen(name), provider);
+    }
+    name = puter__words(client, model);
+    return puter__same_nocase(name, strcspn(name, ":"), provider) ||
+           strcmp(puter_driver_for_model(name), provider) == 0;
+}
+
+/* Makes of any list {"models":[...]}, with the provider's alone. */
+static puter_result puter__shape_models(puter_client *client,
+                                        const char *provider)
+{
+    puter_value root = puter_json_root(&client->json);
+    puter_value list = puter__first_of(root, "models", "result");
+    puter_writer *out = &client->answer->turns; /* unused by a list */
+    size_t i, length;
+    puter_write_begin_object(out);
+    puter_write_key(out, "models");
+    puter_write_begin_array(out);
+    for (i = 0; i < puter_json_count(list); i++) {
+        puter_value model = puter_json_at(list, i);
+        const char *text = puter__span(model, &length);
+        if (provider != NULL && !puter__is_of(client, model, provider))
+            continue;
+        if (puter__is(model, PUTER_STRING)) /* with its quotes */
+            puter_write_raw(out, text - 1, length + 2);
+        else
+            puter_write_raw(out, text, length);
+    }
+    puter_write_end_array(out);
+    puter_write_end_object(out);
+    if (out->result != PUTER_OK)
+        return puter__client_memory(client);
+    puter_writer_free(&client->answer->body);
+    client->answer->body = *out;
+    memset(out, 0, sizeof *out);
+    return PUTER_OK;
+}
+
+/* The three places where services keep the list, the best first; the last
+ * needs a token. */
 PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                     puter_reply *reply)
 {
     static const char *const paths[] = {"/puterai/chat/models/details",
                                         "/puterai/chat/models"};
-    puter_result result = puter__enter_for(client, reply);
+    puter_call_request call = PUTER__ZERO;
+    puter_result result = PUTER_OK;
+    puter_event event;
     size_t i;
-    (void)provider;
-    for (i = 0; i < PUTER__COUNT(paths) && result == PUTER_OK; i++) {
-        client->path = paths[i];
-        result = puter__exchange(client, PUTER__GET, reply);
-        if (result != PUTER_ERR_NOT_FOUND || i + 1 == PUTER__COUNT(paths))
+    call.interface = "puter-chat-completion";
+    call.driver = "ai-chat";
+    call.method = "models";
+    for (i = 0; i <= PUTER__COUNT(paths); i++) {
+        result = puter__enter_for(client, reply);
+        if (result != PUTER_OK)
             return result;
-        puter_reply_free(reply);
-        result = puter__enter(client);
+        client->path = i < PUTER__COUNT(paths) ? paths[i] : NULL;
+        client->call = &call;
+        result = puter__begin(client, client->path != NULL ? PUTER__GET
+                                                           : PUTER__CALL);
+        if (result != PUTER_OK)
+            return result;
+        while (puter__next(client, &event, true) == 1)
+            continue;
+        if (client->phase == PUTER__REPLIED)
+            result = puter__shape_models(client, provider);
+        if (result != PUTER_OK)
+            client->phase = PUTER__FAILED;
+        result = puter__end(client, reply);
+        if (result != PUTER_ERR_NOT_FOUND && result != PUTER_ERR_PROTOCOL)
+            break;
+        if (i < PUTER__COUNT(paths))
+            puter_reply_free(reply);
     }
     return result;
+}
+
+/* -- thin forms of puter_call -- */
+
+/* The text in a result: of OCR {blocks:[{text}]}, {pages:[{markdown}]} or
+ * {text}; of transcription {text} or a string; of the store any value. */
+static void puter__read_text(puter__answer *answer, puter_value result)
+{
+    puter_value list = puter__first_of(result, "blocks", "pages");
+    size_t i, length;
+    const char *text;
+    if (puter__is(puter_json_get(result, "text"), PUTER_STRING))
+        result = puter_json_get(result, "text");
+    for (i = 0; i < puter_json_count(list); i++) {
+        puter_value item = puter_json_at(list, i);
+        puter__append(&answer->text.writer, "\n", i > 0);
+        puter__channel_add(&answer->text,
+                           puter__first_of(item, "text", "markdown"));
+    }
+    if (puter__is(result, PUTER_STRING)) {
+        puter__channel_add(&answer->text, result);
+    } else if (i == 0 && puter_json_type(result) > PUTER_NULL) {
+        text = puter__span(result, &length);
+        puter__append(&answer->text.writer, text, length);
+    }
+    puter__settle(&answer->text.writer, &answer->text.high);
+}
+
+/* Calls with args that were written, and reads the result's text. */
+static puter_result puter__call_with(puter_client *client,
+                                     const char *interface_name,
+                                     const char *method, puter_writer *args,
+                                     puter_reply *reply)
+{
+    puter_call_request call = PUTER__ZERO;
+    puter_result result = puter__enter_for(client, reply);
+    puter_event event;
+    puter_write_end_object(args);
+    call.interface = interface_name;
+    call.method = method;
+    call.args = args->text;
+    if (result == PUTER_OK && args->result != PUTER_OK)
+        result = puter__client_memory(client);
+    if (result == PUTER_OK) {
+        client->call = &call;
+        result = puter__begin(client, PUTER__CALL);
+    }
+    if (result == PUTER_OK) {
+        while (puter__next(client, &event, true) == 1)
+            continue;
+        if (client->phase == PUTER__REPLIED && client->json.count > 0)
+            puter__read_text(client->answer,
+                             puter_json_get(puter_json_root(&client->json),
+                                            "result"));
+        result = puter__end(client, reply);
+    }
+    puter_writer_free(args);
+    return result;
+}
+
+PUTER_API puter_result puter_text_to_image(puter_client *client,
+                                           const char *prompt,
+                                           const char *model,
+                                           puter_reply *reply)
+{
+    puter_writer args = PUTER__ZERO;
+    puter_write_begin_object(&args);
+    puter__write_member(&args, "prompt", prompt);
+    puter__write_member(&args, "model", model);
+    return puter__call_with(client, "puter-image-generation", "generate",
+                            &args, reply);
+}
+
+PUTER_API puter_result puter_text_to_speech(puter_client *client,
+                                            const char *text,
+                                            const char *language,
+                                            const char *voice,
+                                            puter_reply *reply)
+{
+    puter_writer args = PUTER__ZERO;
+    puter_write_begin_object(&args);
+    puter__write_member(&args, "text", text);
+    puter__write_member(&args, "language", language);
+    puter__write_member(&args, "voice", voice);
+    return puter__call_with(client, "puter-tts", "synthesize", &args, reply);
+}
+
+PUTER_API puter_result puter_image_to_text(puter_client *client,
+                                           const char *source,
+                                           puter_reply *reply)
+{
+    puter_writer args = PUTER__ZERO;
+    puter_write_begin_object(&args);
+    puter__write_member(&args, "source", source);
+    return puter__call_with(client, "puter-ocr", "recognize", &args, reply);
+}
+
+PUTER_API puter_result puter_speech_to_text(puter_client *client,
+                                            const void *data, size_t size,
+                                            const char *mime_type,
+                                            const char *model,
+                                            puter_reply *reply)
+{
+    puter_writer args = PUTER__ZERO;
+    puter_write_begin_object(&args);
+    puter_write_key(&args, "file");
+    puter__write_data_url(&args, data, size,
+                          mime_type != NULL ? mime_type : "audio/mpeg");
+    puter__write_member(&args, "model", model);
+    return puter__call_with(client, "puter-speech2txt", "transcribe", &args,
+                            reply);
+}
+
+PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
+                                    puter_reply *reply)
+{
+    puter_writer args = PUTER__ZERO;
+    puter_write_begin_object(&args);
+    puter__write_member(&args, "key", key);
+    return puter__call_with(client, "puter-kvstore", "get", &args, reply);
+}
+
+PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
+                                    const char *value_json,
+                                    puter_reply *reply)
+{
+    puter_writer args = PUTER__ZERO;
+    puter_result result = puter__enter_for(client, reply);
+    if (result == PUTER_OK)
+        result = puter__check_json(client, "the value", value_json,
+                                   PUTER_MISSING);
+    if (result != PUTER_OK)
+        return result;
+    puter_write_begin_object(&args);
+    puter__write_member(&args, "key", key);
+    puter_write_key(&args, "value");
+    if (value_json != NULL)
+        puter_write_raw(&args, value_json, strlen(value_json));
+    else
+        puter_write_null(&args);
+    return puter__call_with(client, "puter-kvstore", "set", &args, reply);
+}
+
+PUTER_API puter_result puter_kv_list(puter_client *client,
+                                     const char *pattern, puter_reply *reply)
+{
+    puter_writer args = PUTER__ZERO;
+    puter_write_begin_object(&args);
+    puter__write_member(&args, "pattern", pattern);
+    return puter__call_with(client, "puter-kvstore", "list", &args, reply);
 }
 
 /* -- open and close -- */
@@ -6033,7 +6675,6 @@ PUTER_API void puter_close(puter_client *client)
 #endif
     puter__wipe_request(client);
     puter_writer_free(&client->out);
-    puter_writer_free(&client->turns);
     puter_writer_free(&client->scratch);
     puter__answer_free(client->answer);
     PUTER_FREE(client->json.nodes);

@@ -53,17 +53,18 @@ typedef struct script_connection {
     script_end end;
     bool end_late;     /* ends only once one request more has come */
     bool eager;        /* replies before the request has come whole */
-    int open_result;   /* what `open` fails with; 0: it does not */
-    int read_result;   /* the same for the first `read` */
+    int open_result;   /* of `open` */
+    int read_result;   /* what `read` fails with; 0: it does not */
     int write_result;  /* the same for `write`, */
     size_t write_room; /* after so many bytes */
+    int wait_result;   /* the same for `wait` */
     size_t written, requests, reply, offset; /* how far it is */
 } script_connection;
 
 typedef struct script {
     /* told by the test */
-    script_connection connections[SCRIPT_CONNECTIONS];
     size_t connection_count;
+    script_connection connections[SCRIPT_CONNECTIONS];
     script_cut cut;
     size_t split;
     uint64_t seed;
@@ -81,6 +82,22 @@ typedef struct script {
     script_connection *now;
     bool paused, in_request;
 } script;
+
+/* The connection that is being told what to do; the first one by itself. */
+static inline script_connection *script_current(script *peer)
+{
+    if (peer->connection_count == 0)
+        peer->connection_count = 1;
+    return &peer->connections[peer->connection_count - 1];
+}
+
+/* What is told from here on is of the next connection. */
+static inline script_connection *script_next_connection(script *peer)
+{
+    if (peer->connection_count++ == SCRIPT_CONNECTIONS)
+        abort();
+    return script_current(peer);
+}
 
 /* ---- the transport ------------------------------------------------------ */
 
@@ -104,17 +121,15 @@ static inline bool script_pauses(script *peer)
 static inline int script_transport_open(void *ctx, const char *host, int port)
 {
     script *peer = (script *)ctx;
-    if (script_pauses(peer))
-        return PUTER_WANT_WRITE;
-    snprintf(peer->host, sizeof peer->host, "%s", host);
-    peer->port = port;
-    peer->opens++;
-    if (peer->connection_count == 0)
-        return PUTER_ERR_CONNECT;
-    peer->now = &peer->connections[peer->connection_count - 1];
-    if ((size_t)peer->opens < peer->connection_count)
-        peer->now = &peer->connections[peer->opens - 1];
-    return peer->now->open_result;
+    if (!peer->now) {
+        size_t next = (size_t)peer->opens++, last = peer->connection_count - 1;
+        if (peer->connection_count == 0)
+            return PUTER_ERR_CONNECT;
+        snprintf(peer->host, sizeof peer->host, "%s", host);
+        peer->port = port;
+        peer->now = &peer->connections[next < last ? next : last];
+    }
+    return script_pauses(peer) ? PUTER_WANT_WRITE : peer->now->open_result;
 }
 
 static inline void script_transport_close(void *ctx)
@@ -240,6 +255,8 @@ static inline int script_transport_write(void *ctx, const void *data,
 static inline int script_transport_wait(void *ctx, int events, int timeout_ms)
 {
     script *peer = (script *)ctx;
+    if (peer->now && peer->now->wait_result)
+        return peer->now->wait_result;
     if ((events & PUTER_WRITABLE) ||
         ((events & PUTER_READABLE) && peer->now && script_readable(peer->now)))
         return 1;
@@ -250,22 +267,6 @@ static inline int script_transport_wait(void *ctx, int events, int timeout_ms)
 }
 
 /* ---- what the peer does ------------------------------------------------- */
-
-/* The connection that is being told what to do; the first one by itself. */
-static inline script_connection *script_current(script *peer)
-{
-    if (peer->connection_count == 0)
-        peer->connection_count = 1;
-    return &peer->connections[peer->connection_count - 1];
-}
-
-/* What is told from here on is of the next connection. */
-static inline script_connection *script_next_connection(script *peer)
-{
-    if (peer->connection_count++ == SCRIPT_CONNECTIONS)
-        abort();
-    return script_current(peer);
-}
 
 /* The next reply, as it is on the wire. */
 static inline void script_raw(script *peer, const void *data, size_t size)

@@ -5,7 +5,8 @@
 
 #include "script.h"
 
-#define HALO "{\"success\":true,\"result\":{\"message\":{\"content\":\"Halo\"}}}"
+#define HALO \
+    "{\"success\":true,\"result\":{\"message\":{\"content\":\"Halo\"}}}"
 
 /* Whether all bytes are zero. */
 static bool is_empty(const void *memory, size_t size)

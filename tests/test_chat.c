@@ -636,13 +636,13 @@ static void test_refused_origins(void)
     static const char *const bad[] = {
         "x", "api.puter.com", "ftp://api.puter.com", "file:///etc/passwd",
         "https:/api.puter.com", "https://", "https:///x", "https://:80",
-        "https://h:0", "https://h:65536", "https://h:99999999999", "https://h:x",
-        "https://h:-1", "https://h:1x", "https://h:80:80", "https://h h",
-        "https://h\r\nX: y", "https://h/a b", "https://h/\r\n", "https://h/\x01",
-        "https://u@h", "https://u:p@h", "https://h/?q", "https://h/#f",
-        "https://h?q", "https://[::1", "https://[::1]x", "https://[]",
-        "https://[g]", "https://::1", "https://h\\x", "https://\xC3\xA9.org",
-        "https://h%00",
+        "https://h:0", "https://h:65536", "https://h:99999999999",
+        "https://h:x", "https://h:-1", "https://h:1x", "https://h:80:80",
+        "https://h h", "https://h\r\nX: y", "https://h/a b",
+        "https://h/\r\n", "https://h/\x01", "https://u@h", "https://u:p@h",
+        "https://h/?q", "https://h/#f", "https://h?q", "https://[::1",
+        "https://[::1]x", "https://[]", "https://[g]", "https://::1",
+        "https://h\\x", "https://\xC3\xA9.org", "https://h%00",
         /* a token in the open, beyond this machine */
         "http://example.org", "http://api.puter.com",
         "http://localhost.example.org", "http://127.0.0.1.example.org",
@@ -1013,8 +1013,9 @@ typedef struct answer {
 
 static const answer answers[] = {
     {.name = "2025, openai",
-     .body = RESULT("{\"role\":\"assistant\",\"content\":\"Halo \\\"\xC3\xA9\\\""
-                    " \\ud83d\\ude00\\n\",\"reasoning_content\":\"Hm.\"}",
+     .body = RESULT("{\"role\":\"assistant\",\"content\":"
+                    "\"Halo \\\"\xC3\xA9\\\" \\ud83d\\ude00\\n\","
+                    "\"reasoning_content\":\"Hm.\"}",
                     "\"finish_reason\":\"stop\",\"usage\":[{\"type\":"
                     "\"prompt\",\"model\":\"gpt-4\",\"amount\":11,\"cost\":"
                     "165},{\"type\":\"completion\",\"model\":\"gpt-4\","
@@ -1143,6 +1144,14 @@ static const answer answers[] = {
     {.name = "an empty answer",
      .body = "{\"success\":true,\"result\":{\"message\":{\"content\":\"\"}}}",
      .text = ""},
+    {.name = "a result that is the text",
+     .body = "{\"success\":true,\"result\":\"Halo\"}",
+     .text = "Halo"},
+    {.name = "a message that is the text",
+     .body = "{\"success\":true,\"result\":{\"message\":\"Halo\",\"usage\":["
+             "{\"type\":\"cached\",\"amount\":3},{\"type\":\"prompt\"}]}}",
+     .text = "Halo",
+     .usage = "- - 3 -"},
     {.name = "NULs in it",
      .body = "{\"success\":true,\"result\":{\"message\":{\"content\":"
              "\"Ha\\u0000lo\"}}}",
@@ -1656,9 +1665,10 @@ static void test_tool_round(void)
     puter_request request = {0};
     puter_reply reply;
     CHECK_IN("tool round");
-    script_reply(&peer, 200,
-                 CALLS(CALL("c1", "weather", "{\\\"city\\\":\\\"Rome\\\"}") ","
-                       CALL("c2", "weather", "{\\\"city\\\":\\\"Nowhere\\\"}")));
+    script_reply(
+        &peer, 200,
+        CALLS(CALL("c1", "weather", "{\\\"city\\\":\\\"Rome\\\"}") ","
+              CALL("c2", "weather", "{\\\"city\\\":\\\"Nowhere\\\"}")));
     script_reply(&peer, 200, DONE);
     request.prompt = "Halo";
     request.tools = &tool;
@@ -1727,6 +1737,42 @@ static void test_tools_left(void)
         puter_reply_free(&reply);
         script_close(&peer, client);
     }
+}
+
+static int say_nothing(void *user, const puter_tool_call *call,
+                       puter_writer *result)
+{
+    (void)user;
+    (void)call;
+    (void)result;
+    return 0;
+}
+
+/* A tool without a word is answered for; arguments that are no object never
+ * reach a tool. */
+static void test_odd_tool_rounds(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_tool tool = {0};
+    puter_request request = {0};
+    CHECK_IN("odd tool rounds");
+    tool.name = "f";
+    tool.call = say_nothing;
+    request.prompt = "Halo";
+    request.tools = &tool;
+    request.tool_count = 1;
+    script_reply(&peer, 200, CALLS(CALL("c1", "f", "")));
+    script_reply(&peer, 200, DONE);
+    CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
+    check_json(script_sent(&peer, 1), "args.messages[2]",
+               "{\"role\":\"tool\",\"tool_call_id\":\"c1\","
+               "\"content\":\"(no output)\"}");
+    script_reply(&peer, 200, CALLS(CALL("c1", "f", "{\\\"city\\\":")));
+    CHECK_INT(puter_chat(client, &request, NULL), PUTER_ERR_PROTOCOL);
+    script_check_failure(client, PUTER_ERR_PROTOCOL);
+    CHECK_INT(peer.request_count, 3);
+    script_close(&peer, client);
 }
 
 /* While a stream is read, its tools are run between its events. */
@@ -1845,6 +1891,47 @@ static void test_call(void)
     script_close(&peer, client);
 }
 
+static int take(void *user, const void *data, size_t size)
+{
+    script_bytes *taken = (script_bytes *)user;
+    script_append(taken, data, size);
+    return taken->length >= 20;
+}
+
+/* A result that is bytes goes to the sink, until it says stop; one that is
+ * JSON, or a failure, does not. */
+static void test_sink(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_call_request call = {0};
+    script_bytes taken = {0};
+    puter_reply reply;
+    CHECK_IN("sink");
+    peer.cut = SCRIPT_BYTES;
+    call.interface = "puter-tts";
+    call.method = "synthesize";
+    call.sink = take;
+    call.user = &taken;
+    script_typed_reply(&peer, 200, "audio/mpeg", "0123456789");
+    script_reply(&peer, 200, "{\"success\":true,\"result\":\"JSON\"}");
+    script_typed_reply(&peer, 500, "text/plain", "Oops");
+    CHECK_INT(puter_call(client, &call, &reply), PUTER_OK);
+    CHECK_STR(taken.bytes, "0123456789");
+    CHECK_INT(reply.size, 0);
+    puter_reply_free(&reply);
+    CHECK_INT(puter_call(client, &call, &reply), PUTER_OK);
+    check_json(reply.json, "result", "\"JSON\"");
+    puter_reply_free(&reply);
+    CHECK_INT(puter_call(client, &call, NULL), PUTER_ERR_SERVICE);
+    CHECK_STR(taken.bytes, "0123456789");
+    script_typed_reply(&peer, 200, "audio/mpeg", "abcdefghijklmnopq");
+    CHECK_INT(puter_call(client, &call, NULL), PUTER_ERR_CANCELLED);
+    CHECK_STR(taken.bytes, "0123456789abcdefghij");
+    free(taken.bytes);
+    script_close(&peer, client);
+}
+
 /* The list of models is read without a token, and again after a failure. */
 static void test_model_list(void)
 {
@@ -1865,6 +1952,23 @@ static void test_model_list(void)
                   "GET /puterai/chat/models/details HTTP/1.1\r\n", 43) == 0);
     CHECK(!strstr(peer.requests[0].bytes, "Authorization"));
     CHECK_INT(peer.request_count, 2);
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+/* Services that lack the details still list the names. */
+static void test_model_names(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
+    CHECK_IN("model names");
+    script_typed_reply(&peer, 404, "text/html", "Cannot GET");
+    script_reply(&peer, 200, "{\"models\":[\"gpt-4\"]}");
+    CHECK_INT(puter_models(client, NULL, &reply), PUTER_OK);
+    check_json(reply.json, "models", "[\"gpt-4\"]");
+    CHECK(strncmp(peer.requests[1].bytes,
+                  "GET /puterai/chat/models HTTP/1.1\r\n", 35) == 0);
     puter_reply_free(&reply);
     script_close(&peer, client);
 }
@@ -1911,9 +2015,12 @@ int main(void)
     test_pause_of_an_event_loop();
     test_tool_round();
     test_tools_left();
+    test_odd_tool_rounds();
     test_tool_round_of_a_stream();
     test_meddling_tool();
     test_call();
+    test_sink();
     test_model_list();
+    test_model_names();
     return check_done();
 }

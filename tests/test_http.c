@@ -96,7 +96,8 @@ static const row rows[] = {
     BAD("\"chunked\"", WITH_CODING(" \"chunked\"")),
     BAD("no coding", WITH_CODING("")),
     BAD("chunked and a vertical tab", WITH_CODING(" \vchunked")),
-    BAD("two codings", OK JSON "Transfer-Encoding: gzip\r\n" CHUNKED END CHUNKS),
+    BAD("two codings",
+        OK JSON "Transfer-Encoding: gzip\r\n" CHUNKED END CHUNKS),
     BAD("chunked twice", OK JSON CHUNKED CHUNKED END CHUNKS),
     GOOD("chunked in HTTP/1.0",
          "HTTP/1.0 200 OK\r\n" JSON CHUNKED END CHUNKS),
@@ -328,25 +329,27 @@ static void test_rows(void)
     }
 }
 
+static const char *const good_replies[] = {
+    "HTTP/1.1 100 Continue\r\n\r\n"
+    OK JSON "ETag: \"x\"\r\n" SIZED END BODY,
+    OK JSON CHUNKED END "20;a=\"b\"\r\n" HALF_1 "\r\n20\r\n" HALF_2
+                        "\r\n0\r\nA: b\r\n\r\n"};
+
 /* A reply is taken at every split, and refused at every cut. */
 static void test_every_cut(void)
 {
-    static const char *const replies[] = {
-        "HTTP/1.1 100 Continue\r\n\r\n" OK JSON "ETag: \"x\"\r\n" SIZED END BODY,
-        OK JSON CHUNKED END "20;a\r\n" HALF_1 "\r\n20\r\n" HALF_2
-                            "\r\n0\r\nA: b\r\n\r\n"};
     size_t i, at;
     for (i = 0; i < 2; i++)
-        for (at = 0; at < strlen(replies[i]); at++) {
+        for (at = 0; at < strlen(good_replies[i]); at++) {
             script peer = {0};
             CHECK_IN("reply %d split at %d", (int)i, (int)at);
-            script_raw(&peer, replies[i], strlen(replies[i]));
+            script_raw(&peer, good_replies[i], strlen(good_replies[i]));
             peer.cut = SCRIPT_SPLIT;
             peer.split = at;
             check_outcome(&peer, NULL, PUTER_OK);
             CHECK_IN("reply %d cut at %d", (int)i, (int)at);
             if (at)
-                script_raw(&peer, replies[i], at);
+                script_raw(&peer, good_replies[i], at);
             script_current(&peer)->end = at % 2 ? SCRIPT_CLEAN : SCRIPT_RESET;
             check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
         }
@@ -391,16 +394,13 @@ static void mutate(script_bytes *reply, uint64_t *seed)
 /* Whatever is wrong with a reply, it is the same however the reply is cut. */
 static void test_mutations(void)
 {
-    static const char *const replies[] = {
-        "HTTP/1.1 100 Continue\r\n\r\n" OK JSON "ETag: \"x\"\r\n" SIZED END BODY,
-        OK JSON CHUNKED END "20;a=\"b\"\r\n" HALF_1 "\r\n20\r\n" HALF_2
-                            "\r\n0\r\nA: b\r\n\r\n"};
     uint64_t seed = 2026;
     int i, cut;
     for (i = 0; i < 3000; i++) {
         script_bytes reply = {0};
         char whole[600], other[600];
-        script_append(&reply, replies[i % 2], strlen(replies[i % 2]));
+        script_append(&reply, good_replies[i % 2],
+                      strlen(good_replies[i % 2]));
         mutate(&reply, &seed);
         for (cut = SCRIPT_WHOLE; cut <= SCRIPT_RANDOM; cut++) {
             script peer = {0};
@@ -433,6 +433,8 @@ static const flood floods[] = {
     {"line of 8 KB", OK JSON SIZED "X: ", "x", "\r\n" END BODY, 8192 - 5,
      PUTER_OK},
     {"name of 1 KB", OK JSON SIZED, "x", ": y\r\n" END BODY, 1024, PUTER_OK},
+    {"long type", OK SIZED "Content-Type: application/json;", "x",
+     "\r\n" END BODY, 4000, PUTER_OK},
     {"100 lines", OK JSON SIZED, "X-Some: thing\r\n", END BODY, 98, PUTER_OK},
     {"16 interim replies", "", "HTTP/1.1 102 Processing\r\n\r\n",
      OK JSON SIZED END BODY, 16, PUTER_OK},
@@ -756,6 +758,38 @@ static void test_early_reply(void)
         }
 }
 
+/* The same seen while the connection takes no more for the moment: the rest
+ * of the request stays unsent, so the connection is of no more use. */
+static void test_reply_while_sending(void)
+{
+    static const char early[] = "HTTP/1.1 413 Too large\r\n" JSON
+                                "Content-Length: 2\r\n\r\n{}";
+    int cut;
+    for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
+        script peer = {0};
+        char prompt[2000];
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("reply while sending, cut %d", cut);
+        memset(prompt, 'x', sizeof prompt);
+        prompt[sizeof prompt - 1] = '\0';
+        script_raw(&peer, early, sizeof early - 1);
+        script_current(&peer)->eager = true;
+        script_next_connection(&peer);
+        script_good(&peer);
+        peer.cut = (script_cut)cut;
+        peer.write_most = 10;
+        peer.pauses = true;
+        CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL),
+                  PUTER_ERR_REQUEST);
+        script_check_failure(client, PUTER_ERR_REQUEST);
+        CHECK_INT(puter_last_error(client)->http_status, 413);
+        CHECK(peer.requests[0].length < sizeof prompt);
+        check_answer(client);
+        CHECK_INT(peer.opens, 2);
+        script_close(&peer, client);
+    }
+}
+
 /* ---- failures below ----------------------------------------------------- */
 
 static void test_transport_failures(void)
@@ -779,6 +813,34 @@ static void test_transport_failures(void)
         script_current(&peer)->end_late = true;
         check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
     }
+}
+
+/* A connection that never comes about, and one that cannot be waited for. */
+static void test_no_connection(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    CHECK_IN("no connection in time");
+    options.connect_timeout_ms = 20;
+    script_current(&peer)->open_result = PUTER_WANT_WRITE;
+    check_outcome(&peer, &options, PUTER_ERR_TIMEOUT);
+    CHECK_IN("waiting fails");
+    script_current(&peer)->wait_result = PUTER_ERR_CLOSED;
+    check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
+}
+
+/* A transport without `wait` is asked again and again. */
+static void test_no_wait(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("no wait");
+    peer.transport.wait = NULL;
+    peer.pauses = true;
+    peer.cut = SCRIPT_BYTES;
+    script_good(&peer);
+    check_answer(client);
+    script_close(&peer, client);
 }
 
 static bool always(void *user)
@@ -836,7 +898,10 @@ int main(void)
     test_not_resent();
     test_short_writes();
     test_early_reply();
+    test_reply_while_sending();
     test_transport_failures();
+    test_no_connection();
+    test_no_wait();
     test_silence();
     return check_done();
 }

@@ -389,7 +389,8 @@ static void test_keys(void)
 {
     static const char text[] =
         "{\"a\":1,\"a\\u0000b\":2,\"\":3,\"\\u00e9\":4,\"a\":5,\"a.b\":6,"
-        "\"A\":7,\"x\":{\"a\":8}}";
+        "\"A\":7,\"x\":{\"a\":8},\"\\ud83d\":9,\"\\ude00\\n\":10,"
+        "\"\\ud83d\\ude00\":11}";
     puter_json *json = parse_text(text);
     puter_value root = puter_json_root(json);
     size_t length;
@@ -403,6 +404,11 @@ static void test_keys(void)
     CHECK_INT(puter_json_integer(puter_json_member(root, "a.b", 3)), 6);
     CHECK_INT(puter_json_integer(puter_json_member(root, "A", 1)), 7);
     CHECK_INT(puter_json_integer(puter_json_get(root, "x.a")), 8);
+    CHECK_INT(puter_json_integer(puter_json_get(root, "\xEF\xBF\xBD")), 9);
+    CHECK_INT(puter_json_integer(puter_json_get(root, "\xEF\xBF\xBD\n")), 10);
+    CHECK_INT(puter_json_integer(puter_json_get(root, "\xF0\x9F\x98\x80")), 11);
+    CHECK_INT(puter_json_type(puter_json_get(root, "\xEF\xBF")),
+              PUTER_MISSING);
     CHECK_INT(puter_json_type(puter_json_member(root, "a\0c", 3)),
               PUTER_MISSING);
     CHECK_INT(puter_json_type(puter_json_member(root, "a\0", 2)),

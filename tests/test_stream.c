@@ -198,7 +198,8 @@ static const row rows[] = {
      "text Ha\ntext lo\nend", "Halo"},
     {"only a newline ends a line",
      "{\"text\":\"a\xE2\x80\xA8\xC2\x85" "b\"}\n{\"text\":\"\\r\"}\r\n",
-     "text a\xE2\x80\xA8\xC2\x85" "b\ntext \r\nend", "a\xE2\x80\xA8\xC2\x85" "b\r"},
+     "text a\xE2\x80\xA8\xC2\x85" "b\ntext \r\nend",
+     "a\xE2\x80\xA8\xC2\x85" "b\r"},
     {"usage of other names",
      "{\"text\":\"a\"}\n{\"type\":\"usage\",\"usage\":{\"input_tokens\":9,"
      "\"output_tokens\":5}}\n",
@@ -218,6 +219,10 @@ static const row rows[] = {
      "text Ha\nPUTER_ERR_SERVICE", NULL},
     {"an error at once", "{\"type\":\"error\",\"message\":\"no\"}\n",
      "PUTER_ERR_SERVICE", NULL},
+    {"an error as 2025 has it",
+     "{\"text\":\"Ha\"}\n{\"success\":false,\"error\":{\"code\":"
+     "\"insufficient_funds\",\"message\":\"no more\"}}\n",
+     "text Ha\nPUTER_ERR_FUNDS", NULL},
     {"a line that breaks off", "{\"text\":\"Ha\"}\n{\"type\":\"text\",\"te",
      "text Ha\nPUTER_ERR_PROTOCOL", NULL},
     {"a line that is not JSON",
