@@ -803,15 +803,18 @@ static bool puter__same(const char *a, const char *b)
 
 /* Equality as in host names, header fields and coding names: ASCII letters
  * in any case, no locale. */
-static bool puter__same_nocase(const char *a, size_t a_length, const char *b)
+static bool puter__equal_nocase(const char *a, const char *b, size_t length)
 {
     size_t i;
-    if (strlen(b) != a_length)
-        return false;
-    for (i = 0; i < a_length; i++)
+    for (i = 0; i < length; i++)
         if (puter__lower(a[i]) != puter__lower(b[i]))
             return false;
     return true;
+}
+
+static bool puter__same_nocase(const char *a, size_t a_length, const char *b)
+{
+    return strlen(b) == a_length && puter__equal_nocase(a, b, a_length);
 }
 
 static bool puter__starts(const char *text, const char *prefix)
@@ -2296,28 +2299,29 @@ static bool puter__url_read(puter__url *url, const char *text)
     return true;
 }
 
-static bool puter__ends_nocase(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), end = strlen(suffix);
-    return length >= end &&
-           puter__same_nocase(text + length - end, end, suffix);
-}
-
 static bool puter__contains_nocase(const char *text, const char *word)
 {
     size_t length = strlen(word), left;
     for (left = strlen(text); left >= length; text++, left--)
-        if (puter__same_nocase(text, length, word))
+        if (puter__equal_nocase(text, word, length))
             return true;
     return false;
+}
+
+/* Whether a host is this name or under it. */
+static bool puter__is_under(const char *host, const char *name, size_t length)
+{
+    size_t all = strlen(host);
+    const char *end = host + all - length;
+    return all >= length && puter__equal_nocase(end, name, length) &&
+           (end == host || end[-1] == '.');
 }
 
 /* localhost and every name under it are this machine, whatever a resolver
  * would say (RFC 6761 section 6.3). */
 static bool puter__is_localhost(const char *host)
 {
-    return puter__same_nocase(host, strlen(host), "localhost") ||
-           puter__ends_nocase(host, ".localhost");
+    return puter__is_under(host, "localhost", 9);
 }
 
 static bool puter__url_is_loopback(const puter__url *url)
@@ -2330,14 +2334,15 @@ static bool puter__url_is_loopback(const puter__url *url)
                      : url->address[0] == 127;
 }
 
-/* host[:port] as Host and Origin write it (RFC 9110 section 7.2). */
+/* host[:port] as Host and Origin write it, without the scheme's own port (RFC
+ * 9110 section 7.2), or always with one. */
 static void puter__append_authority(puter_writer *out, const puter__url *url,
-                                    const char *host)
+                                    const char *host, bool always)
 {
     puter__append(out, "[", url->ipv6);
     puter__append_string(out, host);
     puter__append(out, "]", url->ipv6);
-    if (url->port != puter__url_default_port(url)) {
+    if (always || url->port != puter__url_default_port(url)) {
         puter__append(out, ":", 1);
         puter__append_integer(out, url->port);
     }
@@ -3664,6 +3669,7 @@ typedef enum puter__phase {
     PUTER__IDLE,      /* there is none */
     PUTER__PAUSE,     /* waits before it is sent again */
     PUTER__CONNECT,
+    PUTER__TUNNEL,    /* asks the proxy for a way to the service */
     PUTER__HANDSHAKE,
     PUTER__SEND,
     PUTER__RECEIVE,
@@ -3728,6 +3734,8 @@ struct puter_client {
     puter_writer out;        /* the request, head and body */
     size_t out_start;        /* the head is laid out to end at the body */
     size_t sent;             /* up to where */
+    size_t tunnel_sent;      /* of what asks the proxy, in scratch */
+    char *proxy_user;        /* "name:password", or NULL */
 
     char *input;             /* PUTER__INPUT_SIZE bytes for a client's life */
     size_t input_begin;
@@ -3762,6 +3770,7 @@ struct puter_client {
     puter_error defect;      /* of the options: what every call reports */
     puter_error first_error; /* of the first of two routes */
     puter__url url;
+    puter__url proxy;        /* host "": none */
     puter_transport own;
 #ifndef PUTER_NO_SOCKETS
     puter__socket socket;
@@ -3789,6 +3798,7 @@ static const char *puter__stage(const puter_client *client)
 {
     switch (client->phase) {
     case PUTER__CONNECT: return "connecting";
+    case PUTER__TUNNEL: return "asking the proxy";
     case PUTER__HANDSHAKE: return "the TLS handshake";
     case PUTER__SEND: return "sending the request";
     case PUTER__RECEIVE:
@@ -3806,8 +3816,8 @@ static void puter__touch(puter_client *client)
 
 static bool puter__is_connecting(const puter_client *client)
 {
-    return client->phase == PUTER__CONNECT ||
-           client->phase == PUTER__HANDSHAKE;
+    return client->phase >= PUTER__CONNECT &&
+           client->phase <= PUTER__HANDSHAKE;
 }
 
 /* The moment at which the phase must have moved. */
@@ -3951,7 +3961,7 @@ static puter_result puter__transport_failed(puter_client *client, int result)
 static int puter__read(puter_client *client, void *buffer, size_t size)
 {
 #ifndef PUTER_NO_TLS
-    if (puter__uses_tls(client))
+    if (client->tls.active)
         return puter__tls_read(&client->tls, buffer, size);
 #endif
     return client->transport->read(client->transport->ctx, buffer, size);
@@ -3960,7 +3970,7 @@ static int puter__read(puter_client *client, void *buffer, size_t size)
 static int puter__write(puter_client *client, const void *data, size_t size)
 {
 #ifndef PUTER_NO_TLS
-    if (puter__uses_tls(client))
+    if (client->tls.active)
         return puter__tls_write(&client->tls, data, size);
 #endif
     return client->transport->write(client->transport->ctx, data, size);
@@ -4022,42 +4032,6 @@ static void puter__launch(puter_client *client)
 #endif
 }
 
-static puter_result puter__connect(puter_client *client)
-{
-    const puter_transport *transport = client->transport;
-    int result;
-    client->connected = true; /* so that it is closed, whatever comes */
-    result = transport->open(transport->ctx, client->url.host,
-                             client->url.port);
-    if (puter__must_wait(client, result))
-        return PUTER_WAIT;
-    if (result < 0)
-        return puter__transport_failed(client, result);
-    client->phase = PUTER__SEND;
-#ifndef PUTER_NO_TLS
-    if (puter__uses_tls(client)) {
-        client->phase = PUTER__HANDSHAKE;
-        return puter__tls_open(&client->tls);
-    }
-#endif
-    puter__touch(client);
-    return PUTER_OK;
-}
-
-#ifndef PUTER_NO_TLS
-static puter_result puter__handshake(puter_client *client)
-{
-    int result = puter__tls_handshake(&client->tls);
-    if (puter__must_wait(client, result))
-        return PUTER_WAIT;
-    if (result < 0)
-        return puter__transport_failed(client, result);
-    client->phase = PUTER__SEND;
-    puter__touch(client);
-    return PUTER_OK;
-}
-#endif
-
 /* The head is in: what kind of body follows, and may it be so long? */
 static puter_result puter__begin_body(puter_client *client)
 {
@@ -4092,7 +4066,7 @@ static puter_result puter__read_step(puter_client *client,
     return *step == PUTER__STEP_HEAD ? puter__begin_body(client) : PUTER_OK;
 }
 
-/* Reads the head of an early reply as far as it is there. */
+/* Reads a head as far as it is there. */
 static puter_result puter__read_head(puter_client *client, bool *whole)
 {
     puter__http_step step;
@@ -4103,6 +4077,116 @@ static puter_result puter__read_head(puter_client *client, bool *whole)
     *whole = step == PUTER__STEP_HEAD;
     return result;
 }
+
+/* The way to the service is open: on with TLS, or with the request. */
+static puter_result puter__connected(puter_client *client)
+{
+    client->phase = PUTER__SEND;
+    puter__touch(client);
+#ifndef PUTER_NO_TLS
+    if (puter__uses_tls(client)) {
+        client->phase = PUTER__HANDSHAKE;
+        return puter__tls_open(&client->tls);
+    }
+#endif
+    return PUTER_OK;
+}
+
+static bool puter__has_proxy(const puter_client *client)
+{
+    return client->proxy.port != 0;
+}
+
+/* CONNECT host:port (RFC 9110 section 9.3.6), with the proxy's credentials
+ * (RFC 7617) where it has some; room first, so that they never move. */
+static void puter__write_connect(puter_client *client)
+{
+    puter_writer *out = &client->scratch;
+    const char *user = client->proxy_user;
+    puter__rewind(out);
+    puter__reserve(out, 1024 + 2 * (user != NULL ? strlen(user) : 0));
+    puter__append_string(out, "CONNECT ");
+    puter__append_authority(out, &client->url, client->url.host, true);
+    puter__append_string(out, " HTTP/1.1\r\nHost: ");
+    puter__append_authority(out, &client->url, client->url.host, true);
+    if (user != NULL) {
+        puter__append_string(out, "\r\nProxy-Authorization: Basic ");
+        puter__append_base64(out, user, strlen(user));
+    }
+    puter__append_string(out, "\r\n\r\n");
+    client->tunnel_sent = 0;
+}
+
+static puter_result puter__connect(puter_client *client)
+{
+    const puter_transport *transport = client->transport;
+    const puter__url *url = puter__has_proxy(client) ? &client->proxy
+                                                     : &client->url;
+    int result;
+    client->connected = true; /* so that it is closed, whatever comes */
+    result = transport->open(transport->ctx, url->host, url->port);
+    if (puter__must_wait(client, result))
+        return PUTER_WAIT;
+    if (result < 0)
+        return puter__transport_failed(client, result);
+    if (!puter__has_proxy(client))
+        return puter__connected(client);
+    puter__write_connect(client);
+    client->phase = PUTER__TUNNEL;
+    return PUTER_OK;
+}
+
+/* Asks the proxy, and reads its answer's head: what it says after a yes is
+ * the service's. */
+static puter_result puter__tunnel(puter_client *client)
+{
+    puter_writer *ask = &client->scratch;
+    bool whole = false;
+    int count = 1, status;
+    if (ask->result != PUTER_OK)
+        return puter__client_memory(client);
+    while (count > 0 && !whole) {
+        if (client->tunnel_sent < ask->length) {
+            count = puter__write(client, ask->text + client->tunnel_sent,
+                                 ask->length - client->tunnel_sent);
+            client->tunnel_sent += count > 0 ? (size_t)count : 0;
+        } else if (puter__read_head(client, &whole) != PUTER_OK) {
+            return client->report.error.result;
+        } else if (!whole) {
+            count = puter__fill(client);
+        }
+    }
+    if (puter__must_wait(client, count))
+        return PUTER_WAIT;
+    if (count <= 0)
+        return puter__transport_failed(client, count);
+    puter__wipe(ask->text, ask->capacity);
+    status = client->http.status;
+    memset(&client->http, 0, sizeof client->http);
+    if (status / 100 == 2 && client->input_begin == client->input_end) {
+        client->report.error.http_status = 0;
+        return puter__connected(client);
+    }
+    return puter__fail(&client->report, PUTER_ERR_REFUSED,
+                       "the proxy %s answered HTTP %d; check its address, "
+                       "its credentials, and whether it lets through to %s "
+                       "port %d", client->proxy.host, status,
+                       client->url.host, client->url.port);
+}
+
+#ifndef PUTER_NO_TLS
+static puter_result puter__handshake(puter_client *client)
+{
+    int result = puter__tls_handshake(&client->tls);
+    if (puter__must_wait(client, result))
+        return PUTER_WAIT;
+    if (result < 0)
+        return puter__transport_failed(client, result);
+    client->phase = PUTER__SEND;
+    puter__touch(client);
+    return PUTER_OK;
+}
+#endif
 
 /* Sends what is left. A reply that comes meanwhile (401, 413) is the answer:
  * it is read instead of lost with the connection that the server then closes;
@@ -5064,7 +5148,7 @@ static void puter__append_origin(puter_writer *out, const puter_client *client)
         if (puter__matches("api.*", host))
             host += 4;
         puter__append_string(out, client->url.secure ? "https://" : "http://");
-        puter__append_authority(out, &client->url, host);
+        puter__append_authority(out, &client->url, host, false);
     }
     puter__append(out, "\r\n", 2);
 }
@@ -5077,7 +5161,7 @@ static void puter__append_head(puter_writer *out, const puter_client *client,
     puter__append_string(out, client->url.path);
     puter__append_string(out, get ? client->path : "/drivers/call");
     puter__append_string(out, " HTTP/1.1\r\nHost: ");
-    puter__append_authority(out, &client->url, client->url.host);
+    puter__append_authority(out, &client->url, client->url.host, false);
     puter__append(out, "\r\n", 2);
     puter__append_origin(out, client);
     puter__append_field(out, "User-Agent: ",
@@ -5880,6 +5964,7 @@ static puter_result puter__advance(puter_client *client)
                 puter__launch(client);
                 break;
             case PUTER__CONNECT: result = puter__connect(client); break;
+            case PUTER__TUNNEL: result = puter__tunnel(client); break;
 #ifndef PUTER_NO_TLS
             case PUTER__HANDSHAKE: result = puter__handshake(client); break;
 #endif
@@ -6552,6 +6637,113 @@ static void puter__adopt_strings(puter_client *client)
     }
 }
 
+/* -- the proxy -- */
+
+/* Whether $NO_PROXY names the host: names cover what is under them, "*" is
+ * all, and a port may follow. */
+static bool puter__no_proxy(const char *list, const puter__url *url)
+{
+    while (*list != '\0') {
+        size_t length = strcspn(list, ", "), name = length, skip;
+        const char *colon = (const char *)memchr(list, ':', length);
+        bool port = true;
+        if (colon != NULL && memchr(colon + 1, ':',
+                                    length - (size_t)(colon + 1 - list)) ==
+                                 NULL) {
+            name = (size_t)(colon - list);
+            port = atoi(colon + 1) == url->port;
+        }
+        skip = strspn(list, "*.");
+        if (port && name > 0 &&
+            (skip >= name || puter__is_under(url->host, list + skip,
+                                             name - skip)))
+            return true;
+        list += length;
+        list += strspn(list, ", ");
+    }
+    return false;
+}
+
+static const char *puter__environment(const puter_client *client,
+                                      const char *upper, const char *lower)
+{
+    const char *value = NULL;
+    if (!client->options.no_environment) {
+        value = getenv(upper);
+        if (puter__is_empty(value))
+            value = getenv(lower);
+    }
+    return puter__is_empty(value) ? NULL : value;
+}
+
+/* The proxy to use: the option's; else the environment's, which is neither
+ * for this machine nor for a transport of the caller's. NULL or "": none. */
+static const char *puter__proxy_text(const puter_client *client)
+{
+    const char *text = client->options.proxy, *list;
+    if (text != NULL || client->transport != &client->own ||
+        puter__url_is_loopback(&client->url))
+        return text;
+    list = puter__environment(client, "NO_PROXY", "no_proxy");
+    if (list != NULL && puter__no_proxy(list, &client->url))
+        return NULL;
+    if (client->url.secure)
+        text = puter__environment(client, "HTTPS_PROXY", "https_proxy");
+    return text != NULL ? text
+                        : puter__environment(client, "ALL_PROXY", "all_proxy");
+}
+
+/* Keeps "name:password", its %XX decoded. */
+static void puter__keep_user(puter_client *client, const char *text,
+                             size_t length)
+{
+    char *out = (char *)PUTER_MALLOC(length + 1);
+    size_t i;
+    client->proxy_user = out;
+    if (out == NULL) {
+        puter__client_memory(client);
+        return;
+    }
+    for (i = 0; i < length; i++) {
+        char hex[4] = {'0', '0', '0', '0'};
+        if (text[i] == '%' && length - i > 2) {
+            memcpy(hex + 2, text + i + 1, 2);
+            if (puter__hex4(hex) > 0) {
+                *out++ = (char)puter__hex4(hex);
+                i += 2;
+                continue;
+            }
+        }
+        *out++ = text[i];
+    }
+    *out = '\0';
+}
+
+/* Reads [http://][name:password@]host[:port]. */
+static puter_result puter__set_proxy(puter_client *client)
+{
+    const char *text = puter__proxy_text(client), *at;
+    char plain[300] = "http://";
+    if (puter__is_empty(text))
+        return PUTER_OK;
+    if (puter__starts(text, plain))
+        text += strlen(plain);
+    at = strrchr(text, '@');
+    if (at != NULL) {
+        puter__keep_user(client, text, (size_t)(at - text));
+        text = at + 1;
+    }
+    puter__keep(plain + 7, sizeof plain - 7, text, strlen(text));
+    if (strlen(text) >= sizeof plain - 7 || strstr(text, "://") != NULL ||
+        !puter__url_read(&client->proxy, plain)) {
+        client->proxy.port = 0;
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "the proxy is not http://[name:password@]host:"
+                           "port (proxy, $HTTPS_PROXY, $ALL_PROXY)");
+    }
+    return client->report.error.result;
+}
+
 static int puter__or_default(int value, int normal)
 {
     return value == 0 ? normal : value;
@@ -6593,7 +6785,7 @@ static puter_result puter__check_options(puter_client *client)
                            "%s needs TLS, and this program was built with "
                            "PUTER_NO_TLS", origin);
 #endif
-    return PUTER_OK;
+    return puter__set_proxy(client);
 }
 
 static puter_result puter__set_transport(puter_client *client)
@@ -6675,7 +6867,6 @@ PUTER_API void puter_close(puter_client *client)
 #endif
     puter__wipe_request(client);
     puter_writer_free(&client->out);
-    puter_writer_free(&client->scratch);
     puter__answer_free(client->answer);
     PUTER_FREE(client->json.nodes);
     PUTER_FREE(client->input);
@@ -6685,6 +6876,9 @@ PUTER_API void puter_close(puter_client *client)
     puter__release(o->user_agent);
     puter__release(o->ca_file);
     puter__release(o->proxy);
+    puter__release(client->proxy_user);
+    puter__wipe(client->scratch.text, client->scratch.capacity);
+    puter_writer_free(&client->scratch);
     puter__wipe(client, sizeof *client);
     PUTER_FREE(client);
 }
