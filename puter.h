@@ -41,6 +41,40 @@
  *             if (event.type == PUTER_EVENT_TEXT)
  *                 fwrite(event.text, 1, event.length, stdout);
  *     result = puter_stream_end(client, NULL);
+ *
+ * Switches, to be defined where PUTER_IMPLEMENTATION is:
+ *
+ *     PUTER_STATIC      all functions static (define it before each #include)
+ *     PUTER_NO_TLS      plain http only; Mbed TLS is not needed
+ *     PUTER_NO_SOCKETS  no sockets: bring a puter_transport
+ *     PUTER_NO_STDIO    no file is opened: bring the CA store as ca_data
+ *     PUTER_MALLOC(size), PUTER_REALLOC(memory, size), PUTER_FREE(memory)
+ *                       all three or none; Mbed TLS allocates by itself
+ *     PUTER_ASSERT(x)   checks of the library's own reasoning (default: none)
+ *
+ * Ownership: every struct that a call fills is freed by its puter_..._free,
+ * also after a failure and more than once; nothing is freed by free(). What
+ * options hold is copied, what a request points to must stay until its
+ * exchange has ended. NULL, {0} and {} are valid everywhere and mean the
+ * default.
+ *
+ * Errors: every function that can fail returns a puter_result; the sentence to
+ * show is puter_last_error(client)->message. Nothing is printed, no signal is
+ * touched, there are no globals.
+ *
+ * Threads: a client is for one thread at a time, and clients share nothing.
+ * Mbed TLS must allow that: before 3.6 its PSA parts, from 3.6 on everything
+ * that uses PSA (TLS 1.3 does), need a build with MBEDTLS_THREADING_C.
+ *
+ * Limits: one exchange per client at a time. The system's name resolver
+ * blocks; timeouts and `cancelled` apply when it returns. A JSON document is
+ * at most 512 MiB and 1000 levels deep, a request 50 MB (the service's own
+ * limit). HTTP/1.1 only, no compression, no redirects. Certificates are not
+ * looked up in revocation lists.
+ *
+ * Inside, from the bottom up: prelude, buffer, numbers, json write, json read,
+ * errors, time, url, socket, tls, http, drivers, client, answer, refusals,
+ * request, history, exchange, public. Search for ">> name".
  */
 #if defined(PUTER_IMPLEMENTATION) && defined(__STRICT_ANSI__) &&              \
     !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
@@ -270,7 +304,7 @@ PUTER_API void puter_write_number(puter_writer *writer, double number);
 PUTER_API void puter_write_integer(puter_writer *writer, int64_t number);
 PUTER_API void puter_write_bool(puter_writer *writer, bool value);
 PUTER_API void puter_write_null(puter_writer *writer);
-/* Bytes as they are: a value that is JSON already, or a tool's plain text. */
+/* One value as it is: JSON already, or the plain text of a tool's result. */
 PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
                                size_t length);
 /* Frees the text and makes the writer an empty one. */
@@ -402,8 +436,9 @@ PUTER_API puter_result puter_chat(puter_client *client,
                                   puter_reply *reply);
 
 /* Asks for an answer as a stream and starts sending; returns before waiting.
- * PUTER_ERR_ARGUMENT inside another exchange. After a failure there is
- * nothing to end (though ending does no harm). */
+ * A non-blocking client may get PUTER_WAIT: begun as well, wait before
+ * puter_stream_next. PUTER_ERR_ARGUMENT inside another exchange. After a
+ * failure there is nothing to end (though ending does no harm). */
 PUTER_API puter_result puter_stream_begin(puter_client *client,
                                           const puter_request *request);
 
@@ -412,9 +447,9 @@ PUTER_API puter_result puter_stream_begin(puter_client *client,
  * repeated by every further call. */
 PUTER_API int puter_stream_next(puter_client *client, puter_event *event);
 
-/* Ends the exchange and gives what came (reply may be NULL). Before the last
- * event it closes the connection, without waiting, and gives PUTER_OK with
- * `complete` false; after a failure it gives that failure. */
+/* Ends the exchange and gives what came (reply may be NULL), after a failure
+ * as well. Before the last event it closes the connection, without waiting,
+ * and gives PUTER_OK with `complete` false; after a failure that failure. */
 PUTER_API puter_result puter_stream_end(puter_client *client,
                                         puter_reply *reply);
 
@@ -959,6 +994,7 @@ static void puter__natural_multiply_add(puter__natural *n, uint32_t factor,
         n->word[i] = (uint32_t)carry;
         carry >>= 32;
     }
+    PUTER_ASSERT(n->size < (int)PUTER__COUNT(n->word));
     if (carry > 0)
         n->word[n->size++] = (uint32_t)carry;
 }
@@ -2062,15 +2098,16 @@ typedef struct puter__line {
     size_t length;
 } puter__line;
 
-/* How many bytes at `text` are the secret: all of it, or, where the text ends
- * in the middle of it, what is there. */
+/* How many bytes at `text` are the secret, or its beginning: a service may
+ * quote it cut short, and eight bytes of it are no accident. */
 static size_t puter__secret_at(const puter__report *report, const char *text,
                                size_t length)
 {
-    size_t known = report->secret_length;
-    if (length < known)
-        known = length >= 8 ? length : 0;
-    return known > 0 && memcmp(text, report->secret, known) == 0 ? known : 0;
+    size_t same = 0;
+    while (same < length && same < report->secret_length &&
+           text[same] == report->secret[same])
+        same++;
+    return same >= 8 || same == report->secret_length ? same : 0;
 }
 
 /* Adds at most `limit` bytes of a string: the secret masked, control bytes as
@@ -2422,8 +2459,9 @@ static puter_result puter__socket_resolve(puter__socket *s, const char *host,
     if (error != 0 || s->count == 0)
         return puter__fail(s->report, PUTER_ERR_RESOLVE,
                            "resolve %s: %s; check the name and the network",
-                           host, error != 0 ? gai_strerror(error)
-                                            : "no address");
+                           host, error == EAI_SYSTEM ? strerror(errno)
+                                 : error != 0        ? gai_strerror(error)
+                                                     : "no address");
     s->resolved = true;
     return PUTER_OK;
 }
@@ -3448,8 +3486,7 @@ static puter__http_step puter__http_head_end(puter__http *http)
         http->state = http->left > 0 ? PUTER__BODY_LENGTH : PUTER__COMPLETE;
     else
         http->state = PUTER__BODY_CLOSE;
-    http->close |= http->state == PUTER__BODY_CLOSE ||
-                   (http->old && http->chunked); /* faulty: section 6.1 */
+    http->close |= http->state == PUTER__BODY_CLOSE;
     return PUTER__STEP_HEAD;
 }
 
@@ -4195,18 +4232,21 @@ static puter_result puter__send(puter_client *client)
 {
     bool replied = false;
     while (client->sent < client->out.length && !replied) {
-        int count = puter__write(client, client->out.text + client->sent,
-                                 client->out.length - client->sent);
-        if (count > 0) {
-            client->sent += (size_t)count;
+        int written = puter__write(client, client->out.text + client->sent,
+                                   client->out.length - client->sent), count;
+        if (written > 0) {
+            client->sent += (size_t)written;
             puter__touch(client);
             continue;
         }
-        if (!puter__must_wait(client, count))
-            break;
         count = puter__fill(client);
         if (count > 0 && puter__read_head(client, &replied) != PUTER_OK)
             return client->report.error.result;
+        if (!puter__must_wait(client, written)) {
+            if (count <= 0)
+                return puter__transport_failed(client, written);
+            break;
+        }
         if (count == PUTER_WANT_READ || count == PUTER_WANT_WRITE) {
             client->want = PUTER_READABLE | PUTER_WRITABLE;
             return PUTER_WAIT;
@@ -5233,6 +5273,7 @@ static puter_result puter__encode(puter_client *client)
     head.text = out->text;
     head.capacity = room;
     puter__append_head(&head, client, out->length - room);
+    PUTER_ASSERT(head.text == out->text && head.length < room);
     client->out_start = room - head.length;
     memmove(out->text + client->out_start, out->text, head.length);
     return PUTER_OK;
@@ -5827,11 +5868,13 @@ static bool puter__may_resend(const puter_client *client, puter_result result)
 }
 
 /* Whether a failure is one to wait out: the gate's "too many requests" came
- * before any work; the rest only for what merely reads. */
+ * before any work; the rest only for what merely reads. A service that asks
+ * for more than a minute is not waited for, but reported. */
 static bool puter__may_retry(const puter_client *client, puter_result result)
 {
     int status = client->report.error.http_status;
-    if (client->retries >= client->options.max_retries || client->streamed)
+    if (client->retries >= client->options.max_retries || client->streamed ||
+        client->report.error.retry_after_ms > 60000)
         return false;
     if (result == PUTER_ERR_RATE)
         return true;

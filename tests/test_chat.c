@@ -1482,6 +1482,26 @@ static void test_token_is_not_told(void)
     }
 }
 
+/* Nor does its beginning come out, where a service cut off the rest. */
+static void test_cut_token_is_not_told(void)
+{
+    static const char *const after[] = {"", "...", " is not good"};
+    char body[128];
+    int length;
+    for (length = 8; length < (int)strlen(SCRIPT_TOKEN); length++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("token cut to %d bytes", length);
+        snprintf(body, sizeof body, "{\"message\":\"Not good: %.*s%s\"}",
+                 length, SCRIPT_TOKEN, after[length % 3]);
+        script_reply(&peer, 401, body);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_AUTH);
+        CHECK(strstr(puter_last_error(client)->message, "Not good: "));
+        CHECK(!strstr(puter_last_error(client)->message, "tok."));
+        script_close(&peer, client);
+    }
+}
+
 /* Words of many bytes a character are cut between two of them. */
 static void test_message_is_cut_between_characters(void)
 {
@@ -2008,6 +2028,7 @@ int main(void)
     test_other_failures();
     test_retry_after();
     test_token_is_not_told();
+    test_cut_token_is_not_told();
     test_message_is_cut_between_characters();
     test_last_error();
     test_retries();

@@ -165,4 +165,270 @@ static inline int torture_sleep(const struct timespec *pause)
 
 #include "script.h"
 
+/* The stand-in's certificate; of the rest of its foundation nothing is used. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#endif
+#include "standin_certs.h"
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+#define TORTURE_PATIENCE 60000 /* ms of silence; nobody has to sit them out */
+
+/* A client, what it talks to, and the manners of what lies between. */
+typedef struct torture_client {
+    script peer;
+    puter_client *client;
+    bool bytes;    /* reads and writes move one byte */
+    bool pauses;   /* every call has to come twice */
+    bool spurious; /* every other wait ends at once, for nothing */
+    int failure;   /* what a call gives that fails */
+    /* its own */
+    bool paused, woken;
+    puter_transport script; /* the way to the peer, */
+    puter_transport below;  /* or to the TLS in front of it */
+    mbedtls_ssl_context ssl;
+    script_bytes in, out;   /* records from the client, and to it */
+    int end;                /* what reading gives behind them */
+} torture_client;
+
+/* ---- TLS, the peer's end ------------------------------------------------ */
+
+static inline int torture_take(script_bytes *from, void *buffer, size_t size)
+{
+    if (size > from->length)
+        size = from->length;
+    memcpy(buffer, from->bytes, size);
+    from->length -= size;
+    memmove(from->bytes, from->bytes + size, from->length);
+    return (int)size;
+}
+
+static inline int torture_ssl_send(void *ctx, const unsigned char *data,
+                                   size_t size)
+{
+    script_append(&((torture_client *)ctx)->out, data, size);
+    return (int)size;
+}
+
+static inline int torture_ssl_receive(void *ctx, unsigned char *buffer,
+                                      size_t size)
+{
+    script_bytes *in = &((torture_client *)ctx)->in;
+    return in->length > 0 ? torture_take(in, buffer, size)
+                          : MBEDTLS_ERR_SSL_WANT_READ;
+}
+
+static inline void torture_ssl_write(torture_client *it,
+                                     const unsigned char *data, int size)
+{
+    while (size > 0) {
+        int count = mbedtls_ssl_write(&it->ssl, data, (size_t)size);
+        if (count <= 0)
+            abort();
+        data += count;
+        size -= count;
+    }
+}
+
+/* Takes what the client has sent to the script, and its replies back. */
+static inline void torture_serve(torture_client *it)
+{
+    const puter_transport *peer = &it->script;
+    unsigned char piece[4096];
+    int count;
+    while ((count = mbedtls_ssl_read(&it->ssl, piece, sizeof piece)) > 0)
+        if (peer->write(peer->ctx, piece, (size_t)count) != count)
+            abort();
+    if (count != MBEDTLS_ERR_SSL_WANT_READ) {
+        it->end = 0; /* the client has left, or an alert refuses it */
+        return;
+    }
+    while ((count = peer->read(peer->ctx, piece, sizeof piece)) > 0)
+        torture_ssl_write(it, piece, count);
+    if (count == 0)
+        mbedtls_ssl_close_notify(&it->ssl);
+    it->end = count;
+}
+
+static inline int torture_tls_open(void *ctx, const char *host, int port)
+{
+    torture_client *it = (torture_client *)ctx;
+    it->in.length = it->out.length = 0;
+    it->end = PUTER_WANT_READ;
+    mbedtls_ssl_init(&it->ssl);
+    must(mbedtls_ssl_setup(&it->ssl, &tls.config), "setting up TLS");
+    mbedtls_ssl_set_bio(&it->ssl, it, torture_ssl_send, torture_ssl_receive,
+                        NULL);
+    return it->script.open(it->script.ctx, host, port);
+}
+
+static inline void torture_tls_close(void *ctx)
+{
+    torture_client *it = (torture_client *)ctx;
+    mbedtls_ssl_free(&it->ssl);
+    it->script.close(it->script.ctx);
+}
+
+static inline int torture_tls_read(void *ctx, void *buffer, size_t size)
+{
+    torture_client *it = (torture_client *)ctx;
+    if (it->out.length == 0 && it->end == PUTER_WANT_READ)
+        torture_serve(it);
+    return it->out.length > 0 ? torture_take(&it->out, buffer, size)
+                              : it->end;
+}
+
+static inline int torture_tls_write(void *ctx, const void *data, size_t size)
+{
+    torture_client *it = (torture_client *)ctx;
+    script_append(&it->in, data, size);
+    return (int)size;
+}
+
+static inline int torture_tls_wait(void *ctx, int events, int timeout_ms)
+{
+    torture_client *it = (torture_client *)ctx;
+    (void)timeout_ms;
+    if (it->end == PUTER_WANT_READ)
+        torture_serve(it);
+    return (events & PUTER_WRITABLE) || it->out.length > 0 ||
+           it->end != PUTER_WANT_READ;
+}
+
+/* ---- the transport that fails ------------------------------------------- */
+
+/* Whether this call has to come again. */
+static inline bool torture_pauses(torture_client *it)
+{
+    it->paused = it->pauses && !it->paused;
+    return it->paused;
+}
+
+static inline int torture_open_below(void *ctx, const char *host, int port)
+{
+    torture_client *it = (torture_client *)ctx;
+    bool armed = torture.armed;
+    int result;
+    if (torture_fails(STEP_OPEN))
+        return it->failure;
+    if (torture_pauses(it))
+        return PUTER_WANT_WRITE;
+    torture.armed = false;
+    result = it->below.open(it->below.ctx, host, port);
+    torture.armed = armed;
+    return result;
+}
+
+static inline int torture_read(void *ctx, void *buffer, size_t size)
+{
+    torture_client *it = (torture_client *)ctx;
+    bool armed = torture.armed;
+    int count;
+    if (torture_fails(STEP_READ))
+        return it->failure;
+    if (torture_pauses(it))
+        return PUTER_WANT_READ;
+    torture.armed = false;
+    count = it->below.read(it->below.ctx, buffer, it->bytes ? 1 : size);
+    torture.armed = armed;
+    return count;
+}
+
+static inline int torture_write(void *ctx, const void *data, size_t size)
+{
+    torture_client *it = (torture_client *)ctx;
+    bool armed = torture.armed;
+    int count;
+    if (torture_fails(STEP_WRITE))
+        return it->failure;
+    if (torture_pauses(it))
+        return PUTER_WANT_WRITE;
+    torture.armed = false;
+    count = it->below.write(it->below.ctx, data, it->bytes ? 1 : size);
+    torture.armed = armed;
+    return count;
+}
+
+/* Nothing comes but what is there already: so time is up at once. */
+static inline int torture_wait(void *ctx, int events, int timeout_ms)
+{
+    torture_client *it = (torture_client *)ctx;
+    bool armed = torture.armed;
+    int ready = 0;
+    if (torture_fails(STEP_WAIT))
+        return it->failure;
+    it->woken = it->spurious && !it->woken;
+    if (!it->woken) {
+        torture.armed = false;
+        ready = it->below.wait(it->below.ctx, events, 0);
+        torture.armed = armed;
+        if (ready == 0)
+            torture.now += timeout_ms > 0 ? timeout_ms : TORTURE_PATIENCE;
+    }
+    return ready;
+}
+
+static inline void torture_close_below(void *ctx)
+{
+    torture_client *it = (torture_client *)ctx;
+    bool armed = torture.armed;
+    torture.armed = false;
+    it->below.close(it->below.ctx);
+    torture.armed = armed;
+}
+
+static inline bool torture_cancelled(void *user)
+{
+    (void)user;
+    return torture_fails(STEP_ASK);
+}
+
+/* ---- clients ------------------------------------------------------------ */
+
+/* Opens a client; `wanted` may be NULL. */
+static inline void torture_open(torture_client *it,
+                                const puter_options *wanted, bool secure)
+{
+    puter_transport *transport = &it->peer.transport;
+    puter_options options = {0};
+    if (wanted)
+        options = *wanted;
+    if (secure)
+        options.api_origin = "https://localhost:1";
+    if (secure && !options.ca_data && !options.ca_file)
+        options.ca_file = settings.ca_path;
+    options.idle_timeout_ms = TORTURE_PATIENCE;
+    options.cancelled = torture_cancelled;
+    it->client = script_open(&it->peer, &options);
+    it->script = it->below = *transport;
+    if (secure) {
+        it->below.ctx = it;
+        it->below.open = torture_tls_open;
+        it->below.read = torture_tls_read;
+        it->below.write = torture_tls_write;
+        it->below.wait = torture_tls_wait;
+        it->below.close = torture_tls_close;
+    }
+    transport->ctx = it;
+    transport->open = torture_open_below;
+    transport->read = torture_read;
+    transport->write = torture_write;
+    transport->wait = torture_wait;
+    transport->close = torture_close_below;
+}
+
+/* Closes it, which leaves nothing behind. */
+static inline void torture_close(torture_client *it)
+{
+    torture_disarm();
+    script_close(&it->peer, it->client);
+    CHECK_INT(torture.held, 0);
+    free(it->in.bytes);
+    free(it->out.bytes);
+    memset(it, 0, sizeof *it);
+}
+
 #endif
