@@ -18,8 +18,8 @@ compile = $(CC) -std=c99 -pthread -I. $(WARN) $(TLS)
 need    = CC="$(CC) $(TLS) $(LIBDIR)" tests/need
 
 # The tests, and what they run, are built to catch what goes wrong.
-SANITIZE = $(if $(shell $(need) -n sanitizers 2>&1),,-fsanitize=address \
-               -fsanitize=undefined -fno-sanitize-recover=all)
+SANITIZE = $(shell $(need) -n sanitizers 2>/dev/null && echo \
+               -fsanitize=address,undefined -fno-sanitize-recover=all)
 CHECKED  = -O1 -g -Werror $(SANITIZE)
 
 EXAMPLES = $(patsubst examples/%.c,%,$(wildcard examples/*.c))
@@ -85,7 +85,7 @@ $(BUILD)/%: tests/%.c $(HEADERS) | $(BUILD)/.ready
 
 # Line editing, where libedit is installed.
 $(BUILD)/chat $(BUILD)/checked/chat: LIBS += \
-    $(if $(shell $(need) -n libedit 2>&1),,-DHAVE_LIBEDIT -ledit)
+    $(shell $(need) -n libedit 2>/dev/null && echo -DHAVE_LIBEDIT -ledit)
 
 $(BUILD)/.ready:
 	@$(need) mbedtls

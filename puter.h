@@ -231,6 +231,10 @@ PUTER_API void puter_close(puter_client *client);
  * NULL. result is PUTER_OK where nothing failed. */
 PUTER_API const puter_error *puter_last_error(const puter_client *client);
 
+/* The version of TLS on the client's connection, "TLSv1.3", which stays after
+ * an answer; "" where there is none. */
+PUTER_API const char *puter_client_tls_version(const puter_client *client);
+
 /* For event loops, on a non-blocking client after PUTER_WAIT: the descriptor
  * (-1: none, call again now), the events to wait for (PUTER_READABLE,
  * PUTER_WRITABLE), and for how many milliseconds at most (-1: no limit). */
@@ -520,6 +524,12 @@ typedef struct puter_call_request {
 PUTER_API puter_result puter_call(puter_client *client,
                                   const puter_call_request *call,
                                   puter_reply *reply);
+
+/* Reads a path of the API, such as "/version", and waits; a JSON answer is in
+ * reply.json, any other in reply.body. The token goes along where there is
+ * one. Repeated after a lost connection or 502 to 504: it only reads. */
+PUTER_API puter_result puter_get(puter_client *client, const char *path,
+                                 puter_reply *reply);
 
 /* The models on offer with their prices, as JSON in reply.json: {"models":
  * [{id, provider, context, costs, ...}]}; of one provider unless NULL. Needs
@@ -2272,12 +2282,12 @@ static int puter__url_default_port(const puter__url *url)
     return url->secure ? 443 : 80;
 }
 
-/* The whole is graphic ASCII without a query, fragment, or user name: nothing
- * in it can end a line or change what the request line means. */
-static bool puter__url_graphic(const char *text)
+/* The whole is graphic ASCII but for some characters: nothing in it can end a
+ * line or change what the request line means. */
+static bool puter__url_graphic(const char *text, const char *without)
 {
     for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text >= 0x7F || strchr("?#@\\\"<>", *text))
+        if (*text <= ' ' || *text >= 0x7F || strchr(without, *text) != NULL)
             return false;
     return true;
 }
@@ -2310,7 +2320,7 @@ static bool puter__url_read(puter__url *url, const char *text)
     if (!(url->secure ||
           puter__same_nocase(text, strcspn(text, ":"), "http")) ||
         !puter__starts(text + strcspn(text, ":"), "://") ||
-        !puter__url_graphic(text))
+        !puter__url_graphic(text, "?#@\\\"<>"))
         return false;
     host = strstr(text, "://") + 3;
     url->ipv6 = *host == '[';
@@ -2617,7 +2627,6 @@ typedef struct puter__tls {
     mbedtls_x509_crt roots;  /* those that the chain can need */
     mbedtls_x509_crt nobody; /* trusted before the chain is known: none */
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
-    mbedtls_entropy_context entropy;
     mbedtls_ctr_drbg_context random;
 #endif
 } puter__tls;
@@ -3102,6 +3111,25 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
                        stage, text, code + at);
 }
 
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+/* Gathers entropy for the generator. The context for that can be large (38 KB
+ * in some builds) and is needed only now, before a session has buffers. */
+static int puter__tls_entropy(void *ctx, unsigned char *out, size_t size)
+{
+    int error = MBEDTLS_ERR_CTR_DRBG_ENTROPY_SOURCE_FAILED;
+    mbedtls_entropy_context *entropy =
+        (mbedtls_entropy_context *)PUTER_MALLOC(sizeof *entropy);
+    (void)ctx;
+    if (entropy == NULL)
+        return error;
+    mbedtls_entropy_init(entropy);
+    error = mbedtls_entropy_func(entropy, out, size);
+    mbedtls_entropy_free(entropy);
+    PUTER_FREE(entropy);
+    return error;
+}
+#endif
+
 /* Settings for all connections of a client: once. */
 static int puter__tls_configure(puter__tls *tls)
 {
@@ -3117,10 +3145,8 @@ static int puter__tls_configure(puter__tls *tls)
         return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
 #endif
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
-    mbedtls_entropy_init(&tls->entropy);
     mbedtls_ctr_drbg_init(&tls->random);
-    error = mbedtls_ctr_drbg_seed(&tls->random, mbedtls_entropy_func,
-                                  &tls->entropy,
+    error = mbedtls_ctr_drbg_seed(&tls->random, puter__tls_entropy, NULL,
                                   (const unsigned char *)"puter.h", 7);
 #endif
     if (error == 0)
@@ -3169,7 +3195,6 @@ static void puter__tls_free(puter__tls *tls)
     mbedtls_x509_crt_free(&tls->nobody);
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ctr_drbg_free(&tls->random);
-    mbedtls_entropy_free(&tls->entropy);
 #endif
     tls->ready = false;
 }
@@ -3925,6 +3950,16 @@ PUTER_API int puter_client_fd(const puter_client *client)
     (void)client;
 #endif
     return -1;
+}
+
+PUTER_API const char *puter_client_tls_version(const puter_client *client)
+{
+#ifndef PUTER_NO_TLS
+    if (client != NULL && client->tls.active)
+        return mbedtls_ssl_get_version(&client->tls.ssl);
+#endif
+    (void)client;
+    return "";
 }
 
 /* The only place that waits: until the step can go on, or a deadline. */
@@ -5208,9 +5243,10 @@ static void puter__append_head(puter_writer *out, const puter_client *client,
                         client->options.user_agent != NULL
                             ? client->options.user_agent
                             : "puter.h/" PUTER__VERSION);
-    if (!get) {
+    if (client->options.token != NULL)
         puter__append_field(out, "Authorization: Bearer ",
                             client->options.token);
+    if (!get) {
         puter__append_string(out, "Content-Type: application/json\r\n"
                                   "Content-Length: ");
         puter__append_integer(out, (int64_t)body_length);
@@ -5790,8 +5826,9 @@ static puter_result puter__conclude_whole(puter_client *client)
     puter_result result;
     if (http->status >= 300 && http->status < 400)
         return puter__redirected(client);
-    if (client->kind == PUTER__CALL && http->status < 300 && !json) {
+    if (client->kind >= PUTER__CALL && http->status < 300 && !json) {
         client->phase = PUTER__REPLIED; /* bytes are the result */
+        client->json.count = 0;
         return PUTER_OK;
     }
     if (answer->body.length == 0)
@@ -6217,7 +6254,7 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
 static void puter__give(puter_client *client, puter_reply *reply)
 {
     puter__answer *answer = client->answer;
-    bool bytes = client->kind == PUTER__CALL &&
+    bool bytes = client->kind >= PUTER__CALL &&
                  !puter__contains_nocase(client->http.content_type, "json");
     reply->text = puter__or_empty(answer->text.writer.text);
     reply->length = answer->text.writer.length;
@@ -6400,6 +6437,21 @@ PUTER_API puter_result puter_call(puter_client *client,
     return puter__exchange(client, PUTER__CALL, reply);
 }
 
+PUTER_API puter_result puter_get(puter_client *client, const char *path,
+                                 puter_reply *reply)
+{
+    puter_result result = puter__enter_for(client, reply);
+    if (result == PUTER_OK &&
+        (path == NULL || *path != '/' || !puter__url_graphic(path, "#\\")))
+        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                             "a path begins with / and holds no space or "
+                             "control byte");
+    if (result != PUTER_OK)
+        return result;
+    client->path = path;
+    return puter__exchange(client, PUTER__GET, reply);
+}
+
 /* Whether an entry of a model list is of a provider: by its member, or, where
  * the list holds names alone, by the name ("provider:vendor/model"). */
 static bool puter__is_of(puter_client *client, puter_value model,
@@ -6473,7 +6525,9 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
         while (puter__next(client, &event, true) == 1)
             continue;
         if (client->phase == PUTER__REPLIED)
-            result = puter__shape_models(client, provider);
+            result = client->json.count > 0
+                         ? puter__shape_models(client, provider)
+                         : puter__no_sense(client, "that is no list");
         if (result != PUTER_OK)
             client->phase = PUTER__FAILED;
         result = puter__end(client, reply);

@@ -54,7 +54,7 @@ typedef struct cert {
     const char *subject, *issuer;
     mbedtls_pk_context *key, *issuer_key;
     const char *from, *until;  /* (default: from 2020 to 2049) */
-    const san *names;          /* (default: none) */
+    const san *names;          /* (default, or an empty list: none) */
     const cert_extension *extension; /* one more (default: none) */
     mbedtls_md_type_t digest;  /* (default: SHA-256) */
     unsigned usage;            /* MBEDTLS_X509_KU_* (default: what a CA, or
@@ -186,7 +186,7 @@ static inline void cert_write_extensions(mbedtls_x509write_cert *writer,
     cert_must(mbedtls_x509write_crt_set_key_usage(
                   writer, what->usage ? what->usage : usage),
               "setting the key's usage");
-    if (what->names)
+    if (what->names && what->names->value)
         cert_write_names(writer, what->names);
     if (what->extension)
         cert_write_extension(writer, what->extension);

@@ -1,4 +1,5 @@
-/* tls_peer.h - a TLS server for one connection, in a process of its own.
+/* tls_peer.h - a TLS server for a connection or a few, in a process of its
+ * own.
  *
  *     peer_job job = {0};
  *     peer server;
@@ -57,20 +58,20 @@ typedef struct peer_job {
     bool spoiled;          /* the reply's records change on the way */
     bool asks_certificate; /* of the client, who need not have one */
     bool ipv6;             /* listens on ::1 */
+    int more;              /* connections after the first, one by one */
     const char *instead;   /* of the handshake: what it says then */
     size_t instead_length;
     bool mute;             /* instead of that: nothing, ever */
 } peer_job;
 
-/* What the server saw. */
+/* What the server saw, in all connections. */
 typedef struct peer_seen {
     char name[256];    /* server name indication */
     int names;         /* how often it came */
-    bool handshaken;
     char version[16];
     int tickets;       /* given to the client */
     size_t received;   /* bytes, decrypted */
-    bool whole;        /* the request */
+    int requests;      /* whole ones */
 } peer_seen;
 
 typedef struct peer {
@@ -232,20 +233,22 @@ static inline void peer_configure(peer_state *state)
     mbedtls_ssl_set_bio(&state->ssl, state, peer_send, peer_receive, NULL);
 }
 
-static inline void peer_read_request(peer_state *state)
+static inline bool peer_read_request(peer_state *state)
 {
     script_bytes request = {0};
     unsigned char piece[1024];
-    int count;
-    while (!state->seen.whole) {
-        count = mbedtls_ssl_read(&state->ssl, piece, sizeof piece);
+    bool whole = false;
+    while (!whole) {
+        int count = mbedtls_ssl_read(&state->ssl, piece, sizeof piece);
         if (count <= 0)
             break;
         state->seen.received += (size_t)count;
         script_append(&request, piece, (size_t)count);
-        state->seen.whole = script_request_is_whole(&request);
+        whole = script_request_is_whole(&request);
     }
+    state->seen.requests += whole;
     free(request.bytes);
+    return whole;
 }
 
 static inline void peer_write_reply(peer_state *state)
@@ -266,14 +269,12 @@ static inline void peer_write_reply(peer_state *state)
 static inline void peer_speak_tls(peer_state *state)
 {
     const char *version;
-    peer_configure(state);
+    cert_must(mbedtls_ssl_session_reset(&state->ssl), "starting TLS anew");
     if (mbedtls_ssl_handshake(&state->ssl) != 0)
         return;
-    state->seen.handshaken = true;
     version = mbedtls_ssl_get_version(&state->ssl);
     snprintf(state->seen.version, sizeof state->seen.version, "%s", version);
-    peer_read_request(state);
-    if (!state->seen.whole)
+    if (!peer_read_request(state))
         return;
     peer_write_reply(state);
     if (state->job->close == PEER_NOTIFY)
@@ -307,23 +308,30 @@ static inline void peer_hang_up(peer_state *state)
     close(state->socket);
 }
 
-/* Serves one connection and tells what was seen. */
+static inline void peer_serve(peer_state *state, int listener)
+{
+    int on = 1;
+    state->socket = accept(listener, NULL, NULL);
+    setsockopt(state->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (state->job->instead)
+        peer_speak_otherwise(state);
+    else if (!state->job->mute)
+        peer_speak_tls(state);
+    peer_hang_up(state);
+}
+
+/* Serves, tells what was seen, and ends the process. */
 static inline void peer_run(const peer_job *job, int listener, int report)
 {
     static peer_state state; /* for its size; a process has one */
-    int on = 1;
+    int i;
     alarm(PEER_SECONDS); /* a client that does not come, or stays */
     signal(SIGPIPE, SIG_IGN);
     peer_reseed();
     state.job = job;
-    state.socket = accept(listener, NULL, NULL);
-    close(listener);
-    setsockopt(state.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (job->instead)
-        peer_speak_otherwise(&state);
-    else if (!job->mute)
-        peer_speak_tls(&state);
-    peer_hang_up(&state);
+    peer_configure(&state);
+    for (i = 0; i <= job->more; i++)
+        peer_serve(&state, listener);
     _exit(write(report, &state.seen, sizeof state.seen) !=
           (ssize_t)sizeof state.seen);
 }

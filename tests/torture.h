@@ -307,6 +307,15 @@ static inline bool torture_pauses(torture_client *it)
     return it->paused;
 }
 
+/* What a lost connection has cut off is answered anew on the next one. */
+static inline void torture_resume(script_connection *connection)
+{
+    connection->offset = 0;
+    if (connection->reply > 0 && connection->reply == connection->reply_count)
+        connection->reply--;
+    connection->requests = connection->reply;
+}
+
 static inline int torture_open_below(void *ctx, const char *host, int port)
 {
     torture_client *it = (torture_client *)ctx;
@@ -318,6 +327,7 @@ static inline int torture_open_below(void *ctx, const char *host, int port)
         return PUTER_WANT_WRITE;
     torture.armed = false;
     result = it->below.open(it->below.ctx, host, port);
+    torture_resume(it->peer.now);
     torture.armed = armed;
     return result;
 }

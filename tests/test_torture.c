@@ -1,0 +1,535 @@
+/* test_torture.c - whole exchanges, each once for every step that they take,
+ * with that step failing: every allocation, every call of the transport,
+ * every moment at which the caller may cancel; once, and from then on.
+ *
+ * Whatever fails, the call ends, tells what happened, leaks nothing, sends no
+ * question twice and leaves a client that answers the next one.
+ *
+ * An exchange over TLS takes 27,000 allocations of Mbed TLS's: of those, a
+ * few; `test_torture all` fails every one of them, and takes its time. */
+#include "torture.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define JSON "application/json; charset=utf-8"
+#define LINES "application/x-ndjson"
+
+/* ---- what is asked ------------------------------------------------------ */
+
+typedef struct outcome {
+    puter_result result;
+    bool complete;
+    char text[128];
+} outcome;
+
+typedef struct served {
+    int status;
+    const char *type;
+    const char *body; /* with ' for ", for the reader's sake */
+} served;
+
+typedef struct exchange {
+    const char *name;
+    void (*run)(puter_client *client, const puter_request *request,
+                outcome *seen);
+    const puter_request *request;
+    puter_result result;
+    const char *text;
+    served replies[2];
+} exchange;
+
+static void keep(outcome *seen, const char *text, size_t size)
+{
+    size_t length = strlen(seen->text);
+    if (size >= sizeof seen->text - length)
+        size = sizeof seen->text - length - 1;
+    memcpy(seen->text + length, text, size);
+    seen->text[length + size] = '\0';
+}
+
+/* What a blocking call came to. */
+static void keep_reply(outcome *seen, puter_result result, puter_reply *reply)
+{
+    seen->result = result;
+    seen->complete = reply->complete;
+    if (reply->size > 0)
+        keep(seen, (const char *)reply->body, reply->size);
+    else if (reply->length > 0)
+        keep(seen, reply->text, reply->length);
+    puter_reply_free(reply);
+}
+
+static void ask(puter_client *client, const puter_request *request,
+                outcome *seen)
+{
+    puter_reply reply;
+    keep_reply(seen, puter_chat(client, request, &reply), &reply);
+}
+
+/* The same client twice, on one connection unless that is lost. */
+static void ask_twice(puter_client *client, const puter_request *request,
+                      outcome *seen)
+{
+    ask(client, request, seen);
+    if (seen->result == PUTER_OK)
+        ask(client, request, seen);
+}
+
+/* A failure is told again by every further call. */
+static void keep_stream(puter_client *client, const puter_request *request,
+                        outcome *seen, int next)
+{
+    puter_event event;
+    puter_reply reply;
+    if (next < 0)
+        CHECK_INT(puter_stream_next(client, &event), next);
+    seen->result = puter_stream_end(client, &reply);
+    seen->complete = reply.complete;
+    if (seen->result == PUTER_OK)
+        CHECK_STR(reply.text, request->discard ? "" : seen->text);
+    puter_reply_free(&reply);
+}
+
+static void stream(puter_client *client, const puter_request *request,
+                   outcome *seen)
+{
+    puter_event event;
+    int next = puter_stream_begin(client, request);
+    while (next >= 0 && (next = puter_stream_next(client, &event)) == 1)
+        if (event.type == PUTER_EVENT_TEXT)
+            keep(seen, event.text, event.length);
+    keep_stream(client, request, seen, next);
+}
+
+static void leave_stream(puter_client *client, const puter_request *request,
+                         outcome *seen)
+{
+    puter_event event;
+    int next = puter_stream_begin(client, request);
+    if (next >= 0)
+        next = puter_stream_next(client, &event);
+    if (next == 1)
+        keep(seen, event.text, event.length);
+    keep_stream(client, request, seen, next);
+}
+
+static int pour(void *user, const void *data, size_t size)
+{
+    keep((outcome *)user, (const char *)data, size);
+    return 0;
+}
+
+static void speak(puter_client *client, outcome *seen,
+                  int (*sink)(void *user, const void *data, size_t size))
+{
+    puter_call_request call = {0};
+    puter_reply reply;
+    call.interface = "puter-tts";
+    call.method = "synthesize";
+    call.args = "{\"text\":\"Halo\"}";
+    call.sink = sink;
+    call.user = seen;
+    keep_reply(seen, puter_call(client, &call, &reply), &reply);
+}
+
+static void call_for_bytes(puter_client *client, const puter_request *request,
+                           outcome *seen)
+{
+    (void)request;
+    speak(client, seen, NULL);
+}
+
+static void call_with_sink(puter_client *client, const puter_request *request,
+                           outcome *seen)
+{
+    (void)request;
+    speak(client, seen, pour);
+}
+
+static void list_models(puter_client *client, const puter_request *request,
+                        outcome *seen)
+{
+    puter_reply reply;
+    puter_result result = puter_models(client, NULL, &reply);
+    (void)request;
+    if (result == PUTER_OK)
+        keep(seen, reply.json, reply.json_length);
+    keep_reply(seen, result, &reply);
+}
+
+/* ---- the catalogue ------------------------------------------------------ */
+
+/* Its answer needs more memory than it is asked with. */
+static int tell_weather(void *user, const puter_tool_call *call,
+                        puter_writer *result)
+{
+    (void)user;
+    puter_write_begin_object(result);
+    puter_write_key(result, "asked");
+    puter_write_raw(result, call->arguments, strlen(call->arguments));
+    puter_write_key(result, "degrees");
+    puter_write_integer(result, 21);
+    puter_write_end_object(result);
+    return 0;
+}
+
+static const puter_tool tools[] = {
+    {.name = "weather", .parameters = "{\"type\":\"object\"}",
+     .call = tell_weather},
+};
+
+static const puter_part picture[] = {
+    {.type = PUTER_PART_IMAGE, .data = "\x89PNG\r\n\x1A\n and so on",
+     .size = 18},
+};
+
+static const puter_message with_picture[] = {
+    {.content = "What is it?", .parts = picture, .part_count = 1},
+};
+
+static const puter_request
+    halo = {.prompt = "Halo", .model = "gpt-4"},
+    unnamed = {.prompt = "Halo"},
+    pinned = {.prompt = "Halo", .driver = "ai-chat"},
+    discarded = {.prompt = "Halo", .discard = true},
+    image = {.messages = with_picture, .message_count = 1},
+    weather = {.prompt = "Halo", .tools = tools, .tool_count = 1},
+    detailed = {.prompt = "Halo", .system = "Be brief.",
+                .model = "vendor/some-model", .has_temperature = true,
+                .max_tokens = 100, .extra_args = "{\"vision\":true}"};
+
+#define ANSWER_2026 \
+    "{'success':true,'result':{'index':0,'message':{'role':'assistant'," \
+    "'content':'Halo juga','reasoning':'Easy.'},'finish_reason':'stop'," \
+    "'usage':{'prompt_tokens':11,'completion_tokens':7,'usd_cents':0.1}}," \
+    "'metadata':{'service_used':'claude','providerUsed':'x'}}"
+#define ANSWER_2025 \
+    "{'success':true,'service':{'name':'claude'},'result':{'message':{" \
+    "'id':'m','role':'assistant','model':'claude-3','content':[{'type':" \
+    "'text','text':'Halo '},{'type':'text','text':'juga'}]},'usage':" \
+    "[{'type':'prompt','amount':11,'cost':165}],'finish_reason':'stop'}}"
+#define STREAM_2026 \
+    "{'type':'reasoning','reasoning':'Easy.'}\n" \
+    "{'type':'text','text':'Halo '}\n{'type':'text','text':'ju'}\n" \
+    "{'type':'text','text':'ga'}\n{'type':'heartbeat'}\n" \
+    "{'type':'usage','usage':{'prompt_tokens':11}}\n"
+#define STREAM_2025 "{'text':'Halo '}\n{'text':'juga'}"
+#define PICTURES \
+    "{'success':true,'result':{'message':{'content':'Halo juga'," \
+    "'images':[{'image_url':{'url':'https://x/1'}},'https://x/2']}," \
+    "'compaction':{'id':'c'}}}"
+/* More values than the reply has that tells them. */
+#define TOOL_CALL \
+    "{'success':true,'result':{'message':{'content':'Halo '," \
+    "'tool_calls':[{'id':'1','function':{'name':'weather','arguments':" \
+    "'{\\'days\\':[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21," \
+    "22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40]}'}}]}}}"
+#define NO_DRIVER \
+    "{'error':'Driver not found: openai-completion','code':'not_found'}"
+#define NO_AI_CHAT \
+    "{'success':false,'error':'Calling ai-chat directly is not yet supported'}"
+#define TOO_MANY "{'error':'Too many requests.','code':'too_many_requests'}"
+#define NO_TOKEN "{'message':'Sign in.','code':'token_auth_failed'}"
+#define BROKEN STREAM_2025 "\n{'type':'error','message':'The vendor failed'}\n"
+
+static const exchange catalogue[] = {
+    {"answer of 2026", ask, &halo, PUTER_OK, "Halo juga",
+     {{200, JSON, ANSWER_2026}}},
+    {"answer of 2025", ask, &detailed, PUTER_OK, "Halo juga",
+     {{200, JSON, ANSWER_2025}}},
+    {"stream of 2026", stream, &unnamed, PUTER_OK, "Halo juga",
+     {{200, LINES, STREAM_2026}}},
+    {"stream of 2025", stream, &halo, PUTER_OK, "Halo juga",
+     {{200, LINES, STREAM_2025}}},
+    {"answer to a stream", stream, &halo, PUTER_OK, "Halo juga",
+     {{200, JSON, PICTURES}}},
+    {"discarded stream", stream, &discarded, PUTER_OK, "Halo juga",
+     {{200, LINES, STREAM_2026}}},
+    {"stream left early", leave_stream, &halo, PUTER_OK, "Halo ",
+     {{200, LINES, STREAM_2025}}},
+    {"stream with an error", stream, &halo, PUTER_ERR_SERVICE, "Halo juga",
+     {{200, LINES, BROKEN}}},
+    {"round of tools", ask, &weather, PUTER_OK, "Halo juga",
+     {{200, JSON, TOOL_CALL}, {200, JSON, ANSWER_2026}}},
+    {"image", ask, &image, PUTER_OK, "Halo juga", {{200, JSON, PICTURES}}},
+    {"bytes", call_for_bytes, NULL, PUTER_OK, "ID3 and on",
+     {{200, "audio/mpeg", "ID3 and on"}}},
+    {"sink", call_with_sink, NULL, PUTER_OK, "ID3 and on",
+     {{200, "audio/mpeg", "ID3 and on"}}},
+    {"models", list_models, NULL, PUTER_OK, "{\"models\":[]}",
+     {{404, JSON, NO_DRIVER}, {200, JSON, "{'models':[]}"}}},
+    {"models, later", list_models, NULL, PUTER_OK, "{\"models\":[]}",
+     {{503, JSON, "{}"}, {200, JSON, "{'models':[]}"}}},
+    {"no such driver", ask, &halo, PUTER_OK, "Halo juga",
+     {{404, JSON, NO_DRIVER}, {200, JSON, ANSWER_2026}}},
+    {"no ai-chat", stream, &pinned, PUTER_OK, "Halo juga",
+     {{200, JSON, NO_AI_CHAT}, {200, LINES, STREAM_2025}}},
+    {"too many requests", ask, &halo, PUTER_OK, "Halo juga",
+     {{429, JSON, TOO_MANY}, {200, JSON, ANSWER_2026}}},
+    {"token refused", ask, &halo, PUTER_ERR_AUTH, "",
+     {{401, JSON, NO_TOKEN}}},
+    {"connection kept", ask_twice, &halo, PUTER_OK, "Halo jugaHalo juga",
+     {{200, JSON, ANSWER_2025}, {200, JSON, ANSWER_2026}}},
+};
+
+/* ---- the peer ----------------------------------------------------------- */
+
+/* A reply's body, its quotes as JSON has them. */
+static const char *body_of(const served *it)
+{
+    static char text[2048];
+    char *at;
+    snprintf(text, sizeof text, "%s", it->body);
+    for (at = text; (at = strchr(at, '\'')) != NULL;)
+        *at = '"';
+    return text;
+}
+
+/* Each line is a chunk of its own. */
+static void serve_lines(script *peer, const char *lines)
+{
+    script_bytes wire = {0};
+    char head[128];
+    snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+             "Transfer-Encoding: chunked\r\n\r\n", LINES);
+    script_append(&wire, head, strlen(head));
+    while (*lines) {
+        size_t length = strcspn(lines, "\n");
+        length += lines[length] == '\n';
+        snprintf(head, sizeof head, "%zx\r\n", length);
+        script_append(&wire, head, strlen(head));
+        script_append(&wire, lines, length);
+        script_append(&wire, "\r\n", 2);
+        lines += length;
+    }
+    script_append(&wire, "0\r\n\r\n", 5);
+    script_raw(peer, wire.bytes, wire.length);
+    free(wire.bytes);
+}
+
+/* What the peer answers from here on, whatever it was about to say. */
+static void serve(script *peer, const served *replies, size_t count)
+{
+    script_connection *connection = script_current(peer);
+    size_t i;
+    for (i = 0; i < connection->reply_count; i++)
+        free(connection->replies[i].bytes);
+    memset(connection, 0, sizeof *connection);
+    for (i = 0; i < count && replies[i].body; i++)
+        if (strcmp(replies[i].type, LINES) == 0)
+            serve_lines(peer, body_of(&replies[i]));
+        else
+            script_typed_reply(peer, replies[i].status, replies[i].type,
+                               body_of(&replies[i]));
+}
+
+/* How many requests the peer was handed whole. */
+static size_t count_requests(const script *peer)
+{
+    size_t i, count = 0;
+    for (i = 0; i < peer->request_count; i++)
+        count += script_request_is_whole(&peer->requests[i]);
+    return count;
+}
+
+/* ---- what fails --------------------------------------------------------- */
+
+/* A kind of step, and what it comes to that one fails. */
+typedef struct fault {
+    const char *name;
+    torture_step step;
+    int failure;         /* what the transport's call gives */
+    puter_result result; /* PUTER_OK: any */
+    bool certain;        /* nothing can make up for it */
+} fault;
+
+static const fault kinds[] = {
+    {"our allocation", STEP_OURS, 0, PUTER_ERR_NOMEM, true},
+    {"cancelled", STEP_ASK, 0, PUTER_ERR_CANCELLED, true},
+    {"wait", STEP_WAIT, PUTER_ERR_CLOSED, PUTER_ERR_CLOSED, true},
+    {"open", STEP_OPEN, PUTER_ERR_CLOSED, PUTER_ERR_CLOSED, false},
+    {"read", STEP_READ, PUTER_ERR_CLOSED, PUTER_ERR_CLOSED, false},
+    {"end of file", STEP_READ, 0, PUTER_ERR_CLOSED, false},
+    {"write", STEP_WRITE, PUTER_ERR_CLOSED, PUTER_ERR_CLOSED, false},
+    {"write of nothing", STEP_WRITE, 0, PUTER_ERR_CLOSED, false},
+    {"their allocation", STEP_THEIRS, 0, PUTER_OK, false},
+};
+
+/* How the transport behaves meanwhile. */
+typedef struct manner {
+    const char *name;
+    bool secure, bytes, pauses, spurious;
+} manner;
+
+static const manner
+    plain = {"plain", false, false, false, false},
+    bytewise = {"byte by byte", false, true, false, false},
+    pausing = {"with pauses", false, false, true, true},
+    secure = {"TLS", true, false, false, false},
+    crawling = {"TLS, byte by byte, with pauses", true, true, true, true};
+
+/* What an exchange takes where nothing fails. */
+typedef struct effort {
+    size_t steps[STEPS];
+    size_t requests;
+} effort;
+
+static bool every; /* test_torture all */
+
+/* The step to fail next: every one, but of 27,000 alike only some. */
+static size_t next_step(const fault *f, size_t n)
+{
+    return f->step == STEP_THEIRS && !every ? n + 1 + n / 8 : n + 1;
+}
+
+/* ---- one exchange ------------------------------------------------------- */
+
+static void open_client(torture_client *c, const exchange *it,
+                        const manner *how)
+{
+    memset(c, 0, sizeof *c);
+    c->bytes = how->bytes;
+    c->pauses = how->pauses;
+    c->spurious = how->spurious;
+    torture_open(c, NULL, how->secure);
+    serve(&c->peer, it->replies, COUNT(it->replies));
+}
+
+/* What must hold of a result, whatever it is. */
+static void check_result(const torture_client *c, const exchange *it,
+                         const outcome *seen)
+{
+    const puter_error *error = puter_last_error(c->client);
+    CHECK_INT(error->result, seen->result);
+    if (seen->result < 0)
+        script_check_failure(c->client, seen->result);
+    if (seen->result > PUTER_ERR_AUTH) /* it is none of the service's */
+        CHECK_STR(error->code, "");
+    CHECK_INT(seen->complete, seen->result == PUTER_OK && it->run != leave_stream);
+    if (seen->result == it->result)
+        CHECK_STR(seen->text, it->text);
+    else
+        CHECK(strncmp(it->text, seen->text, strlen(seen->text)) == 0);
+}
+
+/* A client that has seen a failure asks on, and only over a connection on
+ * which nothing is left of it. */
+static void check_goes_on(torture_client *c)
+{
+    static const served again = {200, JSON, ANSWER_2025};
+    const script_connection *kept = c->peer.now;
+    outcome seen = {PUTER_OK, false, ""};
+    torture_disarm();
+    CHECK(!kept || (kept->offset == 0 && kept->reply == kept->requests));
+    serve(&c->peer, &again, 1);
+    ask(c->client, &halo, &seen);
+    CHECK_STR(puter_result_name(seen.result), "PUTER_OK");
+    CHECK_STR(seen.text, "Halo juga");
+}
+
+/* Runs it with nothing failing. */
+static effort measure(const exchange *it, const manner *how)
+{
+    torture_client c;
+    outcome seen = {PUTER_OK, false, ""};
+    effort taken;
+    CHECK_IN("%s, %s", it->name, how->name);
+    open_client(&c, it, how);
+    torture_arm(STEP_NONE, 0, false);
+    it->run(c.client, it->request, &seen);
+    torture_disarm();
+    CHECK_STR(puter_result_name(seen.result), puter_result_name(it->result));
+    check_result(&c, it, &seen);
+    memcpy(taken.steps, torture.count, sizeof taken.steps);
+    taken.requests = count_requests(&c.peer);
+    check_goes_on(&c);
+    torture_close(&c);
+    return taken;
+}
+
+/* Runs it with the n-th step failing, and all after it if `on`. */
+static void attempt(const exchange *it, const manner *how, const fault *f,
+                    size_t n, bool on, const effort *usual)
+{
+    torture_client c;
+    outcome seen = {PUTER_OK, false, ""};
+    CHECK_IN("%s, %s, %s %zu%s", it->name, how->name, f->name, n,
+             on ? " and on" : "");
+    open_client(&c, it, how);
+    c.failure = f->failure;
+    torture_arm(f->step, n, on);
+    it->run(c.client, it->request, &seen);
+    torture_disarm();
+    if (seen.result != it->result || f->certain)
+        CHECK_STR(puter_result_name(seen.result),
+                  puter_result_name(f->result != PUTER_OK ? f->result
+                                                          : seen.result));
+    check_result(&c, it, &seen);
+    if (it->run != list_models) /* which only reads */
+        CHECK(count_requests(&c.peer) <= usual->requests);
+    check_goes_on(&c);
+    torture_close(&c);
+}
+
+/* Fails every step of a kind. */
+static void fail_each(const exchange *it, const manner *how, const fault *f,
+                      const effort *usual)
+{
+    size_t n;
+    for (n = 1; n <= usual->steps[f->step]; n = next_step(f, n)) {
+        attempt(it, how, f, n, false, usual);
+        attempt(it, how, f, n, true, usual);
+    }
+}
+
+/* ---- the catalogue, tortured -------------------------------------------- */
+
+static void test_every_step(const manner *how)
+{
+    size_t i, k;
+    for (i = 0; i < COUNT(catalogue); i++) {
+        effort usual = measure(&catalogue[i], how);
+        for (k = 0; k < COUNT(kinds); k++)
+            fail_each(&catalogue[i], how, &kinds[k], &usual);
+    }
+}
+
+/* Over TLS, where a handshake takes its time: every step of one exchange, */
+static void test_tls(const exchange *it)
+{
+    effort usual = measure(it, &secure);
+    size_t k;
+    for (k = 0; k < COUNT(kinds); k++)
+        fail_each(it, &secure, &kinds[k], &usual);
+}
+
+/* and steps of all of them that are drawn by lot. */
+static void test_tls_by_lot(size_t draws)
+{
+    uint64_t seed = 4;
+    size_t i, j;
+    for (i = 0; i < COUNT(catalogue); i++) {
+        effort usual = measure(&catalogue[i], &secure);
+        measure(&catalogue[i], &crawling);
+        for (j = 0; j < draws; j++) {
+            const fault *f = &kinds[script_random(&seed) % COUNT(kinds)];
+            size_t most = usual.steps[f->step];
+            if (most > 0)
+                attempt(&catalogue[i], &secure, f,
+                        1 + script_random(&seed) % most, j % 2 == 0, &usual);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    every = argc > 1 && strcmp(argv[1], "all") == 0;
+    start_tls();
+    test_every_step(&plain);
+    test_every_step(&pausing);
+    test_every_step(&bytewise);
+    test_tls(&catalogue[2]);
+    test_tls_by_lot(8);
+    unlink(settings.ca_path);
+    return check_done();
+}
