@@ -4,6 +4,8 @@
  *     cc -DHAVE_LIBEDIT chat.c -o chat -ledit -lmbedtls -lmbedx509 -lmbedcrypto
  *
  * The answer alone goes to standard output, all else to standard error.
+ * chat_token.h keeps the token, chat_login.h gets it, chat_doctor.h finds
+ * out what is wrong.
  */
 #define PUTER_IMPLEMENTATION
 #include "../puter.h"
@@ -61,18 +63,13 @@ struct terminal {
     int write_error; /* errno, once standard output has failed */
 };
 
-/* The turns so far. */
-struct history {
-    puter_message *turns;
-    size_t count;
-    size_t capacity;
-};
-
 struct session {
     struct settings settings;
     struct terminal terminal;
-    struct history history;
     puter_client *client;
+    bool converses;
+    puter_history history; /* of the conversation */
+    char *token; /* the one that was kept, where it is used */
 };
 
 /* ---- failures and interruptions ----------------------------------------- */
@@ -124,10 +121,20 @@ static void *resize(void *memory, size_t size)
     return resized;
 }
 
-static char *copy(const char *text)
+/* printf, into memory of its own. */
+static char *format_text(const char *format, ...)
 {
-    size_t size = strlen(text) + 1;
-    return (char *)memcpy(resize(NULL, size), text, size);
+    va_list values;
+    size_t length;
+    char *text = NULL;
+    FILE *file = open_memstream(&text, &length);
+    va_start(values, format);
+    if (file)
+        vfprintf(file, format, values);
+    va_end(values);
+    if (!file || fclose(file) != 0)
+        exit(complain(FAILED, "out of memory"));
+    return text;
 }
 
 /* Closed standard files are held by /dev/null, opened the wrong way round, so
@@ -380,28 +387,17 @@ static void add_image(struct settings *settings, const char *source)
         read_image(image, source);
 }
 
-/* ---- the history -------------------------------------------------------- */
-
-static puter_message *add_turn(struct history *history, const char *role,
-                               const char *text)
+/* Refuses words beyond those that a task has a use for. */
+static void refuse_words(const struct settings *settings, int most)
 {
-    puter_message *turn;
-    if (history->count == history->capacity) {
-        history->capacity = 2 * history->capacity + 8;
-        history->turns = (puter_message *)resize(
-            history->turns, history->capacity * sizeof *turn);
-    }
-    turn = &history->turns[history->count++];
-    memset(turn, 0, sizeof *turn);
-    turn->role = role;
-    turn->content = copy(text);
-    return turn;
+    if (settings->word_count > most)
+        exit(complain(MISUSED, "'%s' is a word too many",
+                      settings->words[most]));
 }
 
-static void drop_turn(struct history *history)
-{
-    free((void *)history->turns[--history->count].content);
-}
+#include "chat_token.h"
+
+#include "chat_login.h"
 
 /* ---- the answer --------------------------------------------------------- */
 
@@ -495,32 +491,69 @@ static int conclude(const struct session *session, puter_result result)
     return complain(FAILED, "%s", puter_last_error(session->client)->message);
 }
 
-/* An answer stays in the history, whole or interrupted; a question without
- * one does not, and neither do the service's own words. */
-static void keep_turns(struct history *history, int status,
-                       const puter_reply *reply)
+/* A question as the turn that it is. The pictures go with the first. */
+static puter_message turn_of(const struct session *session,
+                             const char *question)
 {
-    bool notice = reply->blocked || reply->usage_limited;
-    if (status != FAILED && !notice && reply->length)
-        add_turn(history, "assistant", reply->text);
-    else
-        drop_turn(history);
+    puter_message turn;
+    memset(&turn, 0, sizeof turn);
+    turn.role = "user";
+    turn.content = question;
+    if (session->history.message_count == 0) {
+        turn.parts = session->settings.images;
+        turn.part_count = session->settings.image_count;
+    }
+    return turn;
+}
+
+/* The first turn makes the history, since only it can have pictures. */
+static puter_result keep_question(puter_history *history, puter_message *turn)
+{
+    puter_history first;
+    puter_writer text;
+    puter_result result;
+    if (!turn->part_count)
+        return puter_history_add(history, turn->role, turn->content);
+    memset(&first, 0, sizeof first);
+    memset(&text, 0, sizeof text);
+    first.messages = turn;
+    first.message_count = 1;
+    result = puter_history_save(&first, &text);
+    if (result == PUTER_OK)
+        result = puter_history_load(history, text.text, text.length, NULL);
+    puter_writer_free(&text);
+    return result;
+}
+
+/* A turn is kept with its answer, whole or interrupted; a question without
+ * one is not, and neither are the service's own words. */
+static void keep_turn(puter_history *history, puter_message *turn,
+                      const puter_reply *reply)
+{
+    if (reply->blocked || reply->usage_limited || !reply->length)
+        return;
+    if (keep_question(history, turn) != PUTER_OK ||
+        puter_history_add_reply(history, reply) != PUTER_OK)
+        exit(complain(FAILED, "out of memory"));
 }
 
 static int ask(struct session *session, const char *question)
 {
     const struct settings *settings = &session->settings;
+    puter_history *history = &session->history;
     puter_request request = settings->request;
-    bool first = session->history.count == 0;
-    puter_message *turn = add_turn(&session->history, "user", question);
+    puter_message turn = turn_of(session, question);
     puter_reply reply;
     puter_result result;
     int status;
 
-    turn->parts = first ? settings->images : NULL;
-    turn->part_count = first ? settings->image_count : 0;
-    request.messages = session->history.turns;
-    request.message_count = session->history.count;
+    request.messages = &turn;
+    request.message_count = 1;
+    if (history->message_count) {
+        request.messages = history->messages;
+        request.message_count = history->message_count;
+        request.prompt = question;
+    }
     memset(&reply, 0, sizeof reply);
     begin_answer(&session->terminal);
     result = settings->no_stream ? whole_answer(session, &request, &reply)
@@ -531,7 +564,8 @@ static int ask(struct session *session, const char *question)
     status = conclude(session, result);
     if (status == ANSWERED)
         report_answer(settings, &reply);
-    keep_turns(&session->history, status, &reply);
+    if (status != FAILED && session->converses)
+        keep_turn(history, &turn, &reply);
     puter_reply_free(&reply);
     return status;
 }
@@ -567,6 +601,7 @@ static char *read_line(void)
 
 static int converse(struct session *session)
 {
+    session->converses = true;
     for (;;) {
         char *line = read_line();
         bool ended = line ? strcmp(line, "exit") == 0 : !interrupted;
@@ -588,6 +623,7 @@ static int chat(struct session *session)
     const struct settings *settings = &session->settings;
     char *prompt;
     int status;
+    open_client(session);
     if (!settings->word_count && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         return converse(session);
     prompt = settings->word_count
@@ -688,9 +724,8 @@ static int list_models(struct session *session)
     const struct settings *settings = &session->settings;
     puter_reply reply;
     puter_result result;
-    if (settings->word_count > 1)
-        exit(complain(MISUSED, "--models takes one provider, not %d",
-                      settings->word_count));
+    refuse_words(settings, 1);
+    open_client(session);
     begin_answer(&session->terminal);
     result = puter_models(session->client, settings->words[0], &reply);
     if (result == PUTER_OK && settings->json)
@@ -701,6 +736,8 @@ static int list_models(struct session *session)
     puter_reply_free(&reply);
     return conclude(session, result);
 }
+
+#include "chat_doctor.h"
 
 /* ---- the command line --------------------------------------------------- */
 
@@ -722,9 +759,9 @@ static const char help[] =
     "                           (of 2025); default: auto\n"
     "      --api-origin URL     the service (default: $PUTER_API_ORIGIN,\n"
     "                           https://api.puter.com)\n"
-    "      --token TOKEN        instead of $PUTER_AUTH_TOKEN; other users of\n"
-    "                           this machine can read it in the list of\n"
-    "                           processes, the variable they cannot\n"
+    "      --token TOKEN        instead of $PUTER_AUTH_TOKEN or --login's;\n"
+    "                           other users of this machine can read it in\n"
+    "                           the list of processes, those they cannot\n"
     "      --ca FILE            trust the roots in this PEM file instead of\n"
     "                           the system's\n"
     "      --insecure           accept any certificate: anyone on the way\n"
@@ -734,6 +771,11 @@ static const char help[] =
     "      --json               print the service's reply as it came\n"
     "      --usage              tell tokens and cost, on standard error\n"
     "      --models [PROVIDER]  list the models on offer with their prices\n"
+    "      --login              sign in with a browser, or with a token on\n"
+    "                           standard input, and keep the token in\n"
+    "                           ~/.config/puter/token\n"
+    "      --logout             forget that token\n"
+    "      --doctor             find out what keeps this from working\n"
     "  -h, --help               this text\n"
     "      --version            the version\n"
     "\n"
@@ -751,6 +793,9 @@ enum {
     OPTION_JSON,
     OPTION_USAGE,
     OPTION_MODELS,
+    OPTION_LOGIN,
+    OPTION_LOGOUT,
+    OPTION_DOCTOR,
     OPTION_VERSION
 };
 
@@ -772,6 +817,9 @@ static const struct option options[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"usage", no_argument, NULL, OPTION_USAGE},
     {"models", no_argument, NULL, OPTION_MODELS},
+    {"login", no_argument, NULL, OPTION_LOGIN},
+    {"logout", no_argument, NULL, OPTION_LOGOUT},
+    {"doctor", no_argument, NULL, OPTION_DOCTOR},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0}};
@@ -896,6 +944,15 @@ static void set_option(struct settings *settings, int option)
     case OPTION_MODELS:
         settings->task = list_models;
         break;
+    case OPTION_LOGIN:
+        settings->task = sign_in;
+        break;
+    case OPTION_LOGOUT:
+        settings->task = sign_out;
+        break;
+    case OPTION_DOCTOR:
+        settings->task = examine;
+        break;
     case OPTION_VERSION:
         settings->task = show_version;
         break;
@@ -925,9 +982,8 @@ static void close_session(struct session *session)
 {
     size_t i;
     puter_close(session->client);
-    while (session->history.count)
-        drop_turn(&session->history);
-    free(session->history.turns);
+    puter_history_free(&session->history);
+    free(session->token);
     for (i = 0; i < session->settings.image_count; i++)
         free((void *)session->settings.images[i].data);
     free(session->settings.images);
@@ -945,7 +1001,6 @@ int main(int argc, char **argv)
     open_terminal(&session.terminal);
     session.settings.client.cancelled = cancelled;
     session.settings.client.user = &session.terminal;
-    session.client = puter_open(&session.settings.client);
     status = session.settings.task(&session);
     close_session(&session);
     return close_output(&session.terminal, status);

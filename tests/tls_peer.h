@@ -1,13 +1,14 @@
-/* tls_peer.h - a TLS server for a connection or a few, in a process of its
- * own.
+/* tls_peer.h - a TLS server that does as it is told, in its own process.
  *
- *     peer_job job = {0};
  *     peer server;
+ *     peer_job job = {0};
+ *     peer_open(&server);
  *     job.reply = "HTTP/1.1 200 OK\r\n...";
  *     ... what it is to present ...
  *     peer_start(&server, &job);
- *     ... a client connects to 127.0.0.1, port server.port ...
- *     if (peer_end(&server)) ... server.seen tells what it saw ...
+ *     ... a client connects to 127.0.0.1, port server.port, and closes ...
+ *     if (peer_end(&server)) ... server.seen tells what the server saw ...
+ *     peer_close(&server);
  *
  * A process and not a thread: Mbed TLS 3 does TLS 1.3 through PSA, whose
  * state the whole process shares and which is not made for threads.
@@ -18,6 +19,7 @@
 #include "certs.h"
 #include "script.h"
 
+#include <mbedtls/platform.h>
 #include <mbedtls/ssl.h>
 #ifdef MBEDTLS_SSL_TICKET_C
 #include <mbedtls/ssl_ticket.h>
@@ -32,27 +34,30 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PEER_CHAIN = 4, PEER_SECONDS = 60 };
+enum { PEER_CHAIN = 4, PEER_PATIENCE_MS = 30000 };
 
 /* How the connection ends, once the reply is out. */
-typedef enum peer_close {
+typedef enum peer_farewell {
     PEER_NOTIFY = 0, /* TLS says so: close_notify */
     PEER_FIN,        /* only TCP does */
     PEER_RESET
-} peer_close;
+} peer_farewell;
 
-/* What the server is to do; all zero is a good server without certificate. */
+/* What the server is to do. What it points to was there, unchanged, when the
+ * server was opened. */
 typedef struct peer_job {
     cert_der chain[PEER_CHAIN];
     size_t chain_length;
     mbedtls_pk_context *key;
     const char *reply;
-    peer_close close;
+    peer_farewell farewell;
     bool tls12;            /* no newer version, where there is one */
     bool piecemeal;        /* each byte is a record and a packet */
     bool spoiled;          /* the reply's records change on the way */
@@ -75,18 +80,19 @@ typedef struct peer_seen {
 } peer_seen;
 
 typedef struct peer {
-    int port;
     pid_t process;
-    int pipe;
+    int line; /* to the process: jobs go there, ports and sights come back */
+    int port; /* 0: the machine has no such address (it may lack IPv6) */
     peer_seen seen;
 } peer;
 
 /* What lives in the server's process. */
 typedef struct peer_state {
-    const peer_job *job;
-    int socket;
+    peer_job job;
     peer_seen seen;
+    int socket;
     bool spoil; /* now */
+    cert_der good;
     mbedtls_x509_crt chain;
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
@@ -109,7 +115,7 @@ static inline int peer_send(void *ctx, const unsigned char *data, size_t size)
     ssize_t count;
     if (state->spoil) /* a record in the library's buffer */
         ((unsigned char *)data)[size - 1] ^= 1;
-    count = send(state->socket, data, state->job->piecemeal ? 1 : size, 0);
+    count = send(state->socket, data, state->job.piecemeal ? 1 : size, 0);
     return count < 0 ? -1 : (int)count;
 }
 
@@ -145,17 +151,7 @@ static inline int peer_parse_ticket(void *ctx, mbedtls_ssl_session *session,
 }
 #endif
 
-/* ---- the server's process ----------------------------------------------- */
-
-/* A fork has the random numbers of its parent: it needs some of its own. */
-static inline void peer_reseed(void)
-{
-    cert_must(mbedtls_ctr_drbg_reseed(&cert_random, NULL, 0), "reseeding");
-#ifdef PEER_PSA
-    mbedtls_psa_crypto_free();
-    cert_must((int)psa_crypto_init(), "setting up PSA");
-#endif
-}
+/* ---- a connection, in the server's process ------------------------------ */
 
 static inline void peer_offer_tickets(peer_state *state)
 {
@@ -189,30 +185,28 @@ static inline void peer_limit_version(mbedtls_ssl_config *config, bool tls12)
  * one: it gets a good one for the same key, and then other bytes to send. */
 static inline void peer_make_chain(peer_state *state)
 {
-    const peer_job *job = state->job;
     mbedtls_x509_crt *link = &state->chain;
     cert good = {0};
-    cert_der der;
     size_t i;
     good.subject = good.issuer = "CN=Good";
-    good.key = good.issuer_key = job->key;
-    der = cert_make(&good);
+    good.key = good.issuer_key = state->job.key;
+    state->good = cert_make(&good);
     mbedtls_x509_crt_init(link);
-    cert_must(mbedtls_x509_crt_parse_der(link, der.bytes, der.length),
+    cert_must(mbedtls_x509_crt_parse_der_nocopy(link, state->good.bytes,
+                                                state->good.length),
               "reading a certificate");
-    for (i = 0; i < job->chain_length; i++) {
+    for (i = 0; i < state->job.chain_length; i++) {
         if (i > 0)
             link = link->next =
-                (mbedtls_x509_crt *)calloc(1, sizeof *link->next);
+                (mbedtls_x509_crt *)mbedtls_calloc(1, sizeof *link);
         cert_must(link ? 0 : -1, "having memory");
-        link->raw.p = (unsigned char *)job->chain[i].bytes;
-        link->raw.len = job->chain[i].length;
+        link->raw.p = state->job.chain[i].bytes;
+        link->raw.len = state->job.chain[i].length;
     }
 }
 
 static inline void peer_configure(peer_state *state)
 {
-    const peer_job *job = state->job;
     mbedtls_ssl_config *config = &state->config;
     peer_make_chain(state);
     mbedtls_ssl_config_init(config);
@@ -220,17 +214,24 @@ static inline void peer_configure(peer_state *state)
                                           MBEDTLS_SSL_TRANSPORT_STREAM,
                                           MBEDTLS_SSL_PRESET_DEFAULT),
               "configuring TLS");
-    peer_limit_version(config, job->tls12);
+    peer_limit_version(config, state->job.tls12);
     mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &cert_random);
     mbedtls_ssl_conf_sni(config, peer_note_name, state);
-    cert_must(mbedtls_ssl_conf_own_cert(config, &state->chain, job->key),
+    cert_must(mbedtls_ssl_conf_own_cert(config, &state->chain,
+                                        state->job.key),
               "configuring the certificate");
-    if (job->asks_certificate)
+    if (state->job.asks_certificate)
         mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_OPTIONAL);
     peer_offer_tickets(state);
-    mbedtls_ssl_init(&state->ssl);
-    cert_must(mbedtls_ssl_setup(&state->ssl, config), "setting up TLS");
-    mbedtls_ssl_set_bio(&state->ssl, state, peer_send, peer_receive, NULL);
+}
+
+static inline void peer_forget(peer_state *state)
+{
+#ifdef MBEDTLS_SSL_TICKET_C
+    mbedtls_ssl_ticket_free(&state->tickets);
+#endif
+    mbedtls_ssl_config_free(&state->config);
+    mbedtls_x509_crt_free(&state->chain);
 }
 
 static inline bool peer_read_request(peer_state *state)
@@ -253,12 +254,12 @@ static inline bool peer_read_request(peer_state *state)
 
 static inline void peer_write_reply(peer_state *state)
 {
-    const unsigned char *next = (const unsigned char *)state->job->reply;
-    size_t left = next ? strlen(state->job->reply) : 0;
-    state->spoil = state->job->spoiled;
+    const unsigned char *next = (const unsigned char *)state->job.reply;
+    size_t left = next ? strlen(state->job.reply) : 0;
+    state->spoil = state->job.spoiled;
     while (left > 0) {
         int count = mbedtls_ssl_write(&state->ssl, next,
-                                      state->job->piecemeal ? 1 : left);
+                                      state->job.piecemeal ? 1 : left);
         if (count <= 0)
             break;
         next += count;
@@ -266,19 +267,28 @@ static inline void peer_write_reply(peer_state *state)
     }
 }
 
-static inline void peer_speak_tls(peer_state *state)
+static inline void peer_converse(peer_state *state)
 {
-    const char *version;
-    cert_must(mbedtls_ssl_session_reset(&state->ssl), "starting TLS anew");
     if (mbedtls_ssl_handshake(&state->ssl) != 0)
         return;
-    version = mbedtls_ssl_get_version(&state->ssl);
-    snprintf(state->seen.version, sizeof state->seen.version, "%s", version);
+    snprintf(state->seen.version, sizeof state->seen.version, "%s",
+             mbedtls_ssl_get_version(&state->ssl));
     if (!peer_read_request(state))
         return;
     peer_write_reply(state);
-    if (state->job->close == PEER_NOTIFY)
+    if (state->job.farewell == PEER_NOTIFY)
         mbedtls_ssl_close_notify(&state->ssl);
+}
+
+static inline void peer_speak_tls(peer_state *state)
+{
+    state->spoil = false;
+    mbedtls_ssl_init(&state->ssl);
+    cert_must(mbedtls_ssl_setup(&state->ssl, &state->config),
+              "setting up TLS");
+    mbedtls_ssl_set_bio(&state->ssl, state, peer_send, peer_receive, NULL);
+    peer_converse(state);
+    mbedtls_ssl_free(&state->ssl);
 }
 
 /* Says something else to the client's first words. */
@@ -286,7 +296,7 @@ static inline void peer_speak_otherwise(peer_state *state)
 {
     unsigned char piece[1024];
     if (peer_receive(state, piece, sizeof piece) > 0)
-        send(state->socket, state->job->instead, state->job->instead_length,
+        send(state->socket, state->job.instead, state->job.instead_length,
              0);
 }
 
@@ -296,11 +306,11 @@ static inline void peer_hang_up(peer_state *state)
 {
     unsigned char piece[1024];
     struct linger at_once = {1, 0};
-    if (state->job->close == PEER_RESET) {
+    if (state->job.farewell == PEER_RESET) {
         setsockopt(state->socket, SOL_SOCKET, SO_LINGER, &at_once,
                    sizeof at_once);
     } else {
-        if (!state->job->mute)
+        if (!state->job.mute)
             shutdown(state->socket, SHUT_WR);
         while (peer_receive(state, piece, sizeof piece) > 0)
             continue;
@@ -310,33 +320,25 @@ static inline void peer_hang_up(peer_state *state)
 
 static inline void peer_serve(peer_state *state, int listener)
 {
+    struct timeval patience = {PEER_PATIENCE_MS / 1000, 0};
+    struct pollfd caller = {0};
     int on = 1;
+    caller.fd = listener;
+    caller.events = POLLIN;
+    if (poll(&caller, 1, PEER_PATIENCE_MS) <= 0)
+        return;
     state->socket = accept(listener, NULL, NULL);
     setsockopt(state->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (state->job->instead)
+    setsockopt(state->socket, SOL_SOCKET, SO_RCVTIMEO, &patience,
+               sizeof patience);
+    if (state->job.instead)
         peer_speak_otherwise(state);
-    else if (!state->job->mute)
+    else if (!state->job.mute)
         peer_speak_tls(state);
     peer_hang_up(state);
 }
 
-/* Serves, tells what was seen, and ends the process. */
-static inline void peer_run(const peer_job *job, int listener, int report)
-{
-    static peer_state state; /* for its size; a process has one */
-    int i;
-    alarm(PEER_SECONDS); /* a client that does not come, or stays */
-    signal(SIGPIPE, SIG_IGN);
-    peer_reseed();
-    state.job = job;
-    peer_configure(&state);
-    for (i = 0; i <= job->more; i++)
-        peer_serve(&state, listener);
-    _exit(write(report, &state.seen, sizeof state.seen) !=
-          (ssize_t)sizeof state.seen);
-}
-
-/* ---- the test's side ---------------------------------------------------- */
+/* ---- the server's process ----------------------------------------------- */
 
 /* A socket that listens on loopback; -1: there is no such address here. */
 static inline int peer_listen(bool ipv6, int *port)
@@ -365,34 +367,77 @@ static inline int peer_listen(bool ipv6, int *port)
     return listener;
 }
 
-/* false: the server cannot run on this machine (which may lack IPv6). */
-static inline bool peer_start(peer *server, const peer_job *job)
+static inline void peer_do(peer_state *state, int line)
 {
-    int ends[2], listener;
-    memset(server, 0, sizeof *server);
-    listener = peer_listen(job->ipv6, &server->port);
+    int port = 0, i, listener = peer_listen(state->job.ipv6, &port);
+    send(line, &port, sizeof port, 0);
     if (listener < 0)
-        return false;
-    if (pipe(ends) != 0 || (server->process = fork()) < 0) {
+        return;
+    memset(&state->seen, 0, sizeof state->seen);
+    peer_configure(state);
+    for (i = 0; i <= state->job.more; i++)
+        peer_serve(state, listener);
+    peer_forget(state);
+    close(listener);
+    send(line, &state->seen, sizeof state->seen, 0);
+}
+
+/* Does one job after another, until the test is done. A fork has the random
+ * numbers of its parent: it needs some of its own. */
+static inline void peer_run(int line)
+{
+    static peer_state state; /* for its size; a process has one */
+    signal(SIGPIPE, SIG_IGN);
+    cert_must(mbedtls_ctr_drbg_reseed(&cert_random, NULL, 0), "reseeding");
+#ifdef PEER_PSA
+    cert_must((int)psa_crypto_init(), "setting up PSA");
+#endif
+    while (recv(line, &state.job, sizeof state.job, MSG_WAITALL) ==
+           (ssize_t)sizeof state.job)
+        peer_do(&state, line);
+    _exit(0);
+}
+
+/* ---- the test's side ---------------------------------------------------- */
+
+/* Before the test itself does any TLS, whose state would be forked, too. */
+static inline void peer_open(peer *server)
+{
+    int ends[2];
+    memset(server, 0, sizeof *server);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 ||
+        (server->process = fork()) < 0) {
         perror("tls_peer");
         exit(1);
     }
-    if (server->process == 0)
-        peer_run(job, listener, ends[1]);
-    close(listener);
+    if (server->process == 0) {
+        close(ends[0]);
+        peer_run(ends[1]);
+    }
     close(ends[1]);
-    server->pipe = ends[0];
-    return true;
+    server->line = ends[0];
 }
 
-/* Waits for the server, once the client has closed; false if it broke. */
+/* Gives it a job; false: the machine has no such address. */
+static inline bool peer_start(peer *server, const peer_job *job)
+{
+    server->port = 0;
+    send(server->line, job, sizeof *job, 0);
+    recv(server->line, &server->port, sizeof server->port, MSG_WAITALL);
+    return server->port != 0;
+}
+
+/* Waits for the end of the job, once the client has closed; false if the
+ * server broke. */
 static inline bool peer_end(peer *server)
 {
-    int status;
-    bool told = read(server->pipe, &server->seen, sizeof server->seen) ==
-                (ssize_t)sizeof server->seen;
-    close(server->pipe);
-    waitpid(server->process, &status, 0);
-    return told;
+    return recv(server->line, &server->seen, sizeof server->seen,
+                MSG_WAITALL) == (ssize_t)sizeof server->seen;
+}
+
+static inline void peer_close(peer *server)
+{
+    close(server->line);
+    waitpid(server->process, NULL, 0);
 }
 #endif

@@ -186,7 +186,9 @@ typedef struct torture_client {
     bool spurious; /* every other wait ends at once, for nothing */
     int failure;   /* what a call gives that fails */
     /* its own */
-    bool paused, woken;
+    bool paused[STEPS]; /* the call before was one that has to come again */
+    bool opened;        /* `open` was called, and `close` was not */
+    bool reached;       /* and got through to the peer */
     puter_transport script; /* the way to the peer, */
     puter_transport below;  /* or to the TLS in front of it */
     mbedtls_ssl_context ssl;
@@ -301,10 +303,11 @@ static inline int torture_tls_wait(void *ctx, int events, int timeout_ms)
 /* ---- the transport that fails ------------------------------------------- */
 
 /* Whether this call has to come again. */
-static inline bool torture_pauses(torture_client *it)
+static inline bool torture_pauses(torture_client *it, torture_step step)
 {
-    it->paused = it->pauses && !it->paused;
-    return it->paused;
+    bool pauses = step == STEP_WAIT ? it->spurious : it->pauses;
+    it->paused[step] = pauses && !it->paused[step];
+    return it->paused[step];
 }
 
 /* What a lost connection has cut off is answered anew on the next one. */
@@ -321,13 +324,15 @@ static inline int torture_open_below(void *ctx, const char *host, int port)
     torture_client *it = (torture_client *)ctx;
     bool armed = torture.armed;
     int result;
+    it->opened = true;
     if (torture_fails(STEP_OPEN))
         return it->failure;
-    if (torture_pauses(it))
+    if (torture_pauses(it, STEP_OPEN))
         return PUTER_WANT_WRITE;
     torture.armed = false;
     result = it->below.open(it->below.ctx, host, port);
     torture_resume(it->peer.now);
+    it->reached = true;
     torture.armed = armed;
     return result;
 }
@@ -339,7 +344,7 @@ static inline int torture_read(void *ctx, void *buffer, size_t size)
     int count;
     if (torture_fails(STEP_READ))
         return it->failure;
-    if (torture_pauses(it))
+    if (torture_pauses(it, STEP_READ))
         return PUTER_WANT_READ;
     torture.armed = false;
     count = it->below.read(it->below.ctx, buffer, it->bytes ? 1 : size);
@@ -354,7 +359,7 @@ static inline int torture_write(void *ctx, const void *data, size_t size)
     int count;
     if (torture_fails(STEP_WRITE))
         return it->failure;
-    if (torture_pauses(it))
+    if (torture_pauses(it, STEP_WRITE))
         return PUTER_WANT_WRITE;
     torture.armed = false;
     count = it->below.write(it->below.ctx, data, it->bytes ? 1 : size);
@@ -367,17 +372,16 @@ static inline int torture_wait(void *ctx, int events, int timeout_ms)
 {
     torture_client *it = (torture_client *)ctx;
     bool armed = torture.armed;
-    int ready = 0;
+    int ready;
     if (torture_fails(STEP_WAIT))
         return it->failure;
-    it->woken = it->spurious && !it->woken;
-    if (!it->woken) {
-        torture.armed = false;
-        ready = it->below.wait(it->below.ctx, events, 0);
-        torture.armed = armed;
-        if (ready == 0)
-            torture.now += timeout_ms > 0 ? timeout_ms : TORTURE_PATIENCE;
-    }
+    if (torture_pauses(it, STEP_WAIT))
+        return 0;
+    torture.armed = false;
+    ready = it->below.wait(it->below.ctx, events, 0);
+    torture.armed = armed;
+    if (ready == 0)
+        torture.now += timeout_ms > 0 ? timeout_ms : TORTURE_PATIENCE;
     return ready;
 }
 
@@ -386,7 +390,10 @@ static inline void torture_close_below(void *ctx)
     torture_client *it = (torture_client *)ctx;
     bool armed = torture.armed;
     torture.armed = false;
-    it->below.close(it->below.ctx);
+    CHECK(it->opened);
+    if (it->reached)
+        it->below.close(it->below.ctx);
+    it->opened = it->reached = false;
     torture.armed = armed;
 }
 
@@ -435,6 +442,7 @@ static inline void torture_close(torture_client *it)
 {
     torture_disarm();
     script_close(&it->peer, it->client);
+    CHECK(!it->opened);
     CHECK_INT(torture.held, 0);
     free(it->in.bytes);
     free(it->out.bytes);

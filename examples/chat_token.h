@@ -1,0 +1,140 @@
+/* chat_token.h - the part of chat that knows the token: where it is kept, and
+ * which one is used at which service.
+ */
+#include <sys/stat.h>
+
+/* $XDG_CONFIG_HOME/puter/token, else ~/.config/puter/token. NULL where the
+ * environment names neither; what is relative counts as not named. */
+static char *token_path(void)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (config && *config == '/')
+        return format_text("%s/puter/token", config);
+    return home && *home == '/' ? format_text("%s/.config/puter/token", home)
+                                : NULL;
+}
+
+static char *need_token_path(void)
+{
+    char *path = token_path();
+    if (!path)
+        exit(complain(FAILED, "there is no place for a token: set $HOME"));
+    return path;
+}
+
+/* The token in an open file, which nobody else may have had a look at. NULL,
+ * or what is wrong with it. */
+static const char *read_token(FILE *file, char **token)
+{
+    struct stat about;
+    char text[8192];
+    if (fstat(fileno(file), &about) != 0)
+        return strerror(errno);
+    if (!S_ISREG(about.st_mode))
+        return "it is not a file";
+    if (about.st_uid != geteuid() || about.st_mode & (S_IRWXG | S_IRWXO))
+        return "other users can read it; sign in again (chat --login)";
+    if (!fgets(text, sizeof text, file))
+        return "it is empty; sign in again (chat --login)";
+    text[strcspn(text, "\n")] = '\0';
+    *token = format_text("%s", text);
+    return NULL;
+}
+
+/* NULL, with the token where one is kept, or why it cannot be used. */
+static const char *load_token(const char *path, char **token)
+{
+    FILE *file = path ? fopen(path, "r") : NULL;
+    const char *problem;
+    *token = NULL;
+    if (!file)
+        return !path || errno == ENOENT || errno == ENOTDIR ? NULL
+                                                            : strerror(errno);
+    problem = read_token(file, token);
+    fclose(file);
+    return problem;
+}
+
+static void make_directories(char *path)
+{
+    char *slash = path;
+    while ((slash = strchr(slash + 1, '/')) != NULL) {
+        *slash = '\0';
+        mkdir(path, S_IRWXU); /* where it fails, so does what follows */
+        *slash = '/';
+    }
+}
+
+static bool write_token(int descriptor, const char *token)
+{
+    FILE *file = fdopen(descriptor, "w");
+    bool written = file && fprintf(file, "%s\n", token) > 0;
+    if (!file)
+        close(descriptor);
+    else if (fclose(file) != 0)
+        written = false;
+    return written;
+}
+
+/* Puts the token into a file of its own, which then takes the old one's
+ * place: there is never half a token. */
+static bool keep_token(char *path, const char *token)
+{
+    char *unfinished = format_text("%s.XXXXXX", path);
+    int descriptor;
+    bool kept;
+    make_directories(path);
+    descriptor = mkstemp(unfinished); /* with mode 0600 */
+    kept = descriptor >= 0 && write_token(descriptor, token) &&
+           rename(unfinished, path) == 0;
+    if (!kept) {
+        complain(FAILED, "the token cannot be kept in %s: %s", path,
+                 strerror(errno));
+        if (descriptor >= 0)
+            unlink(unfinished);
+    }
+    free(unfinished);
+    return kept;
+}
+
+static int sign_out(struct session *session)
+{
+    char *path;
+    int status = ANSWERED;
+    refuse_words(&session->settings, 0);
+    path = need_token_path();
+    if (unlink(path) == 0)
+        fprintf(stderr, "Signed out: %s is deleted.\n", path);
+    else if (errno == ENOENT || errno == ENOTDIR)
+        fprintf(stderr, "There was no token in %s.\n", path);
+    else
+        status = complain(FAILED, "%s cannot be deleted: %s", path,
+                          strerror(errno));
+    free(path);
+    return status;
+}
+
+static const char *service_origin(const struct settings *settings)
+{
+    const char *origin = settings->client.api_origin;
+    if (!origin)
+        origin = getenv("PUTER_API_ORIGIN");
+    return origin ? origin : "https://api.puter.com";
+}
+
+/* The token is the command line's or the environment's, else the kept one. */
+static void open_client(struct session *session)
+{
+    puter_options *options = &session->settings.client;
+    char *path = token_path();
+    const char *problem = NULL;
+    if (!options->token && !getenv("PUTER_AUTH_TOKEN"))
+        problem = load_token(path, &session->token);
+    if (problem)
+        exit(complain(FAILED, "the token in %s is not used: %s", path,
+                      problem));
+    if (session->token)
+        options->token = session->token;
+    session->client = puter_open(options);
+    free(path);
+}
