@@ -63,8 +63,9 @@
  * touched, there are no globals.
  *
  * Threads: a client is for one thread at a time, and clients share nothing.
- * Mbed TLS must allow that: before 3.6 its PSA parts, from 3.6 on everything
- * that uses PSA (TLS 1.3 does), need a build with MBEDTLS_THREADING_C.
+ * Mbed TLS must allow that: what uses its PSA parts (TLS 1.3 does) may run in
+ * several threads from 3.6 on, if built with MBEDTLS_THREADING_C; before 3.6
+ * it may not, and without PSA it always may.
  *
  * Limits: one exchange per client at a time. The system's name resolver
  * blocks; timeouts and `cancelled` apply when it returns. A JSON document is
@@ -2841,10 +2842,13 @@ static const char *const puter__stores[] = {
 static const char *puter__store_named(const puter__tls *tls)
 {
     const char *path = tls->options->ca_file;
-    if (path == NULL && !tls->options->no_environment)
+    if (path == NULL && !tls->options->no_environment) {
         path = getenv("SSL_CERT_FILE");
-    if (path == NULL && !tls->options->no_environment)
-        path = getenv("SSL_CERT_DIR");
+        if (path == NULL || path[0] == '\0')
+            path = getenv("SSL_CERT_DIR");
+        if (path != NULL && path[0] == '\0')
+            path = NULL;
+    }
     return path;
 }
 
@@ -2896,19 +2900,39 @@ static puter_result puter__store_read(puter__tls *tls)
 
 /* -- verification -- */
 
-/* Whether the certificate names the IP address that was dialled. Only an
- * iPAddress entry counts, never a name or a wildcard (RFC 6125, RFC 9525):
- * versions before 3.5 do not look, so this does it for all. */
-static bool puter__cert_has_address(const mbedtls_x509_crt *cert,
-                                    const puter__url *url)
+/* A dNSName against the host: the same in any case of letters, or "*." for
+ * one whole label on the left (RFC 9525 section 6.3). */
+static bool puter__is_name_of(const char *name, size_t length,
+                              const char *host)
+{
+    const char *dot = strchr(host, '.');
+    if (length > 2 && name[0] == '*' && name[1] == '.' && dot != NULL)
+        return dot > host && puter__same_nocase(name + 1, length - 1, dot);
+    return puter__same_nocase(name, length, host);
+}
+
+/* Whether the certificate names the host that was dialled. The library looks
+ * too, but from 3.5 on a URI's text satisfies it as well, and before 3.5 it
+ * knows no addresses and lets a wildcard match one: for an address only an
+ * iPAddress entry counts, for a name only a dNSName. A certificate without
+ * any alternative name is judged by the library alone, by its common name. */
+static bool puter__cert_names(const mbedtls_x509_crt *cert,
+                              const puter__url *url)
 {
     const mbedtls_x509_sequence *name = &cert->subject_alt_names;
     size_t size = url->ipv6 ? 16 : 4;
-    for (; name != NULL; name = name->next)
-        if (name->buf.tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7) &&
-            name->buf.len == size &&
+    if (name->buf.p == NULL)
+        return !url->numeric;
+    for (; name != NULL; name = name->next) {
+        int kind = name->buf.tag & 31;
+        if (url->numeric && kind == 7 && name->buf.len == size &&
             memcmp(name->buf.p, url->address, size) == 0)
             return true;
+        if (!url->numeric && kind == 2 &&
+            puter__is_name_of((const char *)name->buf.p, name->buf.len,
+                              url->host))
+            return true;
+    }
     return false;
 }
 
@@ -2939,7 +2963,7 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
                       &mbedtls_x509_crt_profile_default,
                       url->numeric ? NULL : url->host, flags, NULL, NULL)
                 : 0;
-    if (url->numeric && !puter__cert_has_address(cert, url))
+    if (!puter__cert_names(cert, url))
         *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     mbedtls_x509_crt_free(&tls->roots);
     mbedtls_x509_crt_init(&tls->roots);
@@ -3061,6 +3085,23 @@ static bool puter__tls_again(int error)
 #endif
 }
 
+/* What the handshake says of a certificate that is not for a server. */
+#ifdef MBEDTLS_ERR_SSL_BAD_CERTIFICATE
+#define PUTER__BAD_CERTIFICATE MBEDTLS_ERR_SSL_BAD_CERTIFICATE
+#else
+#define PUTER__BAD_CERTIFICATE MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE
+#endif
+
+/* An error from reading certificates: those of one module have their upper
+ * bits in this range, whatever a lower module adds. */
+static bool puter__is_x509_error(int error)
+{
+    int module = -error & 0x7F80;
+    return module >= -MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE &&
+           module <= -MBEDTLS_ERR_X509_BUFFER_TOO_SMALL &&
+           error != MBEDTLS_ERR_X509_ALLOC_FAILED;
+}
+
 /* Says what an error of the library means, at the stage it came. */
 static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
                                     int error)
@@ -3091,8 +3132,15 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
     char code[16];
     size_t i, at = sizeof code;
     unsigned rest = (unsigned)-error;
-    if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
+    if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
+        error == PUTER__BAD_CERTIFICATE)
         return puter__tls_refused(tls);
+    if (puter__is_x509_error(error))
+        return puter__fail(tls->report, PUTER_ERR_CERT,
+                           "certificate of %s: this Mbed TLS cannot read it: "
+                           "it is damaged, or has a critical extension, a "
+                           "curve or a form that is unknown here",
+                           tls->url->host);
     for (i = 0; i < PUTER__COUNT(known); i++)
         if (known[i].error == error)
             text = known[i].text;
@@ -3215,9 +3263,9 @@ static puter_result puter__tls_open(puter__tls *tls)
         error = mbedtls_ssl_set_hostname(
             &tls->ssl, tls->url->numeric ? NULL : tls->url->host);
     if (error != 0) {
-        puter_result result = puter__tls_fail(tls, "set-up", error);
+        puter__tls_fail(tls, "set-up, is there a /dev/urandom?", error);
         puter__tls_free(tls);
-        return result;
+        return tls->report->error.result;
     }
     mbedtls_ssl_set_bio(&tls->ssl, tls, puter__tls_send, puter__tls_receive,
                         NULL);
@@ -4542,7 +4590,7 @@ static bool puter__read_block(puter__answer *answer, puter_value block)
         puter__add_image(answer, block);
     } else if (puter__type_is(block, "compaction")) {
         answer->compaction = puter__keep_value(answer, block);
-        answer->compaction_due = true;
+        answer->compaction_due = answer->compaction != NULL;
     } else {
         return false;
     }
@@ -4662,8 +4710,10 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
                                   ? puter_json_get(message, "usage")
                                   : puter_json_get(result, "usage"));
     item = puter__first_of(result, "compaction", "message.compaction");
-    answer->compaction = puter__keep_value(answer, item);
-    answer->compaction_due = answer->compaction != NULL;
+    if (puter_json_type(item) > PUTER_NULL) {
+        answer->compaction = puter__keep_value(answer, item);
+        answer->compaction_due = answer->compaction != NULL;
+    }
     answer->finish_reason =
         puter__keep_member(answer, result, "finish_reason");
     if (answer->model == NULL)
@@ -5300,7 +5350,7 @@ static void puter__append_head(puter_writer *out, const puter_client *client,
                         client->options.user_agent != NULL
                             ? client->options.user_agent
                             : "puter.h/" PUTER__VERSION);
-    if (client->options.token != NULL)
+    if (!puter__is_empty(client->options.token))
         puter__append_field(out, "Authorization: Bearer ",
                             client->options.token);
     if (!get) {
@@ -5450,23 +5500,26 @@ PUTER_API puter_result puter_history_add_result(puter_history *history,
     return puter__history_message(history, &message);
 }
 
-/* Whether a tool's turn from `first` on answers this call. */
-static bool puter__is_answered(const puter_history *history, size_t first,
-                               puter_value id)
+/* Whether a tool's turn from `first` on answers this call: PUTER_OK that it
+ * does, PUTER_WAIT not yet. */
+static puter_result puter__is_answered(const puter_history *history,
+                                       size_t first, puter_value id)
 {
-    bool found = false;
     size_t length;
     const char *text = puter_json_string(id, &length);
-    for (; first < history->message_count && !found; first++) {
+    for (; first < history->message_count; first++) {
         const char *json = history->messages[first].json;
         puter_json *turn = puter_json_parse(json, strlen(json), NULL);
-        found = turn == NULL ||
-                puter__string_is(puter_json_get(puter_json_root(turn),
-                                                "tool_call_id"),
-                                 text, length);
+        puter_value answered =
+            puter_json_get(puter_json_root(turn), "tool_call_id");
+        bool found = puter__string_is(answered, text, length);
         puter_json_free(turn);
+        if (turn == NULL)
+            return PUTER_ERR_NOMEM;
+        if (found)
+            return PUTER_OK;
     }
-    return found;
+    return PUTER_WAIT;
 }
 
 /* A call without a result would have the next turn refused: says of those in
@@ -5491,8 +5544,10 @@ static puter_result puter__history_settle(puter_history *history)
     for (i = 0; i < puter_json_count(content) && result == PUTER_OK; i++) {
         puter_value block = puter_json_at(content, i);
         puter_value id = puter_json_get(block, "id");
-        if (puter__type_is(block, "tool_use") &&
-            !puter__is_answered(history, first, id))
+        if (!puter__type_is(block, "tool_use"))
+            continue;
+        result = puter__is_answered(history, first, id);
+        if (result == PUTER_WAIT)
             result = puter_history_add_result(
                 history, puter_json_string(id, NULL), "The tool was not run.");
     }
@@ -5550,8 +5605,12 @@ static puter_result puter__history_array(puter_history *history,
 /* The artifact as a content block: typed, as a stream's is already. */
 static void puter__write_compaction(puter_writer *out, const char *compaction)
 {
-    puter_json *json = puter_json_parse(compaction, strlen(compaction), NULL);
+    puter_error error;
+    puter_json *json =
+        puter_json_parse(compaction, strlen(compaction), &error);
     puter_value root = puter_json_root(json);
+    if (error.result == PUTER_ERR_NOMEM)
+        out->result = PUTER_ERR_NOMEM;
     if (puter_json_type(puter_json_get(root, "type")) != PUTER_MISSING) {
         puter__append_string(out, compaction);
     } else if (puter_json_count(root) > 0 && compaction[0] == '{') {
@@ -5745,14 +5804,17 @@ static puter_result puter__body_result(puter_client *client)
     return PUTER_OK;
 }
 
-/* Starts afresh with a stream's text and lines that are not to be kept. */
-static void puter__discard_told(puter_client *client)
+/* Starts afresh with a stream's text and lines that are not to be kept; where
+ * a round of tools may have to repeat the text, it stays until the end. */
+static void puter__discard_told(puter_client *client, bool text)
 {
     puter__answer *answer = client->answer;
     if (client->line == answer->body.length) {
         puter__rewind(&answer->body);
         client->line = 0;
     }
+    if (!text)
+        return;
     puter__rewind(&answer->text.writer);
     puter__rewind(&answer->reasoning.writer);
     answer->text.told = answer->reasoning.told = 0;
@@ -5779,7 +5841,7 @@ static puter_result puter__take_span(puter_client *client)
         if (end != NULL)
             take = (size_t)(end - client->span) + 1;
         if (client->request->discard)
-            puter__discard_told(client);
+            puter__discard_told(client, client->request->tool_count == 0);
     } else if (puter__is_for_sink(client)) {
         client->span_length = 0;
         if (client->call->sink(client->call->user, client->span, take) == 0)
@@ -6351,7 +6413,7 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
     if (client->request != NULL && client->request->discard &&
         client->streamed) {
         client->line = client->answer->body.length;
-        puter__discard_told(client);
+        puter__discard_told(client, true);
     }
     if (client->answer->turns.length > 0)
         puter_write_end_array(&client->answer->turns);
@@ -6532,6 +6594,8 @@ static puter_result puter__shape_models(puter_client *client,
     puter_value list = puter__first_of(root, "models", "result");
     puter_writer *out = &client->answer->turns; /* unused by a list */
     size_t i, length;
+    if (client->json.count == 0 || !puter__is(list, PUTER_ARRAY))
+        return puter__no_sense(client, "there is no list of models");
     puter_write_begin_object(out);
     puter_write_key(out, "models");
     puter_write_begin_array(out);
@@ -6582,9 +6646,7 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
         while (puter__next(client, &event, true) == 1)
             continue;
         if (client->phase == PUTER__REPLIED)
-            result = client->json.count > 0
-                         ? puter__shape_models(client, provider)
-                         : puter__no_sense(client, "that is no list");
+            result = puter__shape_models(client, provider);
         if (result != PUTER_OK)
             client->phase = PUTER__FAILED;
         result = puter__end(client, reply);
@@ -6797,23 +6859,29 @@ static void puter__adopt_strings(puter_client *client)
  * all, and a port may follow. */
 static bool puter__no_proxy(const char *list, const puter__url *url)
 {
-    while (*list != '\0') {
+    for (list += strspn(list, ", "); *list != '\0';
+         list += strspn(list, ", ")) {
         size_t length = strcspn(list, ", "), name = length, skip;
-        const char *colon = (const char *)memchr(list, ':', length);
-        bool port = true;
-        if (colon != NULL && memchr(colon + 1, ':',
-                                    length - (size_t)(colon + 1 - list)) ==
-                                 NULL) {
-            name = (size_t)(colon - list);
-            port = atoi(colon + 1) == url->port;
-        }
+        const char *host = list + (*list == '[');
+        const char *colon = list + strcspn(list, *list == '[' ? "]" : ":, ");
         skip = strspn(list, "*.");
-        if (port && name > 0 &&
-            (skip >= name || puter__is_under(url->host, list + skip,
-                                             name - skip)))
-            return true;
+        if (*list == '[') {
+            name = (size_t)(colon - host);
+            colon += *colon == ']';
+        } else if (strcspn(colon + (*colon == ':'), ":, ") ==
+                   length - (size_t)(colon - list) - (*colon == ':')) {
+            name = (size_t)(colon - list); /* one colon at most: a port */
+        } else {
+            colon = list + length; /* a bare IPv6 address */
+        }
         list += length;
-        list += strspn(list, ", ");
+        if (*colon == ':' && atoi(colon + 1) != url->port)
+            continue;
+        if (skip >= name || (url->numeric
+                                 ? puter__same_nocase(host, name, url->host)
+                                 : puter__is_under(url->host, host + skip,
+                                                   name - skip)))
+            return true;
     }
     return false;
 }
@@ -6873,6 +6941,14 @@ static void puter__keep_user(puter_client *client, const char *text,
     *out = '\0';
 }
 
+static puter_result puter__bad_proxy(puter_client *client)
+{
+    client->proxy.port = 0;
+    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                       "the proxy is not http://[name:password@]host:port "
+                       "(proxy, $HTTPS_PROXY, $ALL_PROXY)");
+}
+
 /* Reads [http://][name:password@]host[:port]. */
 static puter_result puter__set_proxy(puter_client *client)
 {
@@ -6882,19 +6958,17 @@ static puter_result puter__set_proxy(puter_client *client)
         return PUTER_OK;
     if (puter__starts(text, plain))
         text += strlen(plain);
+    if (strstr(text, "://") != NULL)
+        return puter__bad_proxy(client);
     at = strrchr(text, '@');
     if (at != NULL) {
         puter__keep_user(client, text, (size_t)(at - text));
         text = at + 1;
     }
     puter__keep(plain + 7, sizeof plain - 7, text, strlen(text));
-    if (strlen(text) >= sizeof plain - 7 || strstr(text, "://") != NULL ||
-        !puter__url_read(&client->proxy, plain)) {
-        client->proxy.port = 0;
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "the proxy is not http://[name:password@]host:"
-                           "port (proxy, $HTTPS_PROXY, $ALL_PROXY)");
-    }
+    if (strlen(text) >= sizeof plain - 7 ||
+        !puter__url_read(&client->proxy, plain))
+        return puter__bad_proxy(client);
     return client->report.error.result;
 }
 
@@ -7058,6 +7132,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__SEND_FLAGS
 #undef PUTER__MAX_ADDRESSES
 #undef PUTER__BELOW_FAILED
+#undef PUTER__BAD_CERTIFICATE
 #undef PUTER__INPUT_SIZE
 #undef PUTER__HEAD_MAX
 #undef PUTER__HEAD_LINES

@@ -69,7 +69,7 @@ struct session {
     puter_client *client;
     bool converses;
     puter_history history; /* of the conversation */
-    char *token; /* the one that was kept, where it is used */
+    char *token;           /* the one that was kept, where it is used */
 };
 
 /* ---- failures and interruptions ----------------------------------------- */

@@ -21,11 +21,11 @@ struct examination {
     const char *proxy; /* the variable that names one, or NULL */
     struct way v4, v6;
     puter_client *client;
-    puter_reply version;    /* the answer to what is asked first... */
-    puter_result asked;     /* ...or why there is none */
-    const char *what;       /* is being looked at */
-    bool well;              /* it is */
-    bool all_well;          /* and so was everything before */
+    puter_reply version; /* the answer to what is asked first... */
+    puter_result asked;  /* ...or why there is none */
+    const char *what;    /* is being looked at */
+    bool well;           /* it is */
+    bool all_well;       /* and so was everything before */
 };
 
 /* Writes the line on what is being looked at. */
@@ -178,12 +178,11 @@ static bool find_address(const struct examination *x, struct way *way)
         host = way->family == AF_INET ? "127.0.0.1" : "::1";
     error = getaddrinfo(host, x->port, &hints, &way->addresses);
     if (!error)
-        error = getnameinfo(way->addresses->ai_addr,
-                            way->addresses->ai_addrlen, way->text,
-                            sizeof way->text, NULL, 0, NI_NUMERICHOST);
+        error =
+            getnameinfo(way->addresses->ai_addr, way->addresses->ai_addrlen,
+                        way->text, sizeof way->text, NULL, 0, NI_NUMERICHOST);
     if (error)
-        snprintf(way->text, sizeof way->text, "none (%s)",
-                 gai_strerror(error));
+        snprintf(way->text, sizeof way->text, "none (%s)", gai_strerror(error));
     return !error;
 }
 
@@ -247,8 +246,10 @@ static void examine_connection(struct examination *x)
     v4 = try_way(&x->v4);
     v6 = try_way(&x->v6);
     note(x, v4 || v6, "port %s: v4 %s, v6 %s%s", x->port, x->v4.text,
-         x->v6.text, v4 || v6 ? "" : "; check the address, the firewall and "
-                                     "whether the service runs");
+         x->v6.text,
+         v4 || v6 ? ""
+                  : "; check the address, the firewall and "
+                    "whether the service runs");
 }
 
 /* ---- the service -------------------------------------------------------- */
@@ -285,8 +286,10 @@ static void examine_service(struct examination *x)
     if (x->asked != PUTER_OK)
         note(x, false, "%s", last_message(x->client));
     else if (!*version)
-        note(x, false, "%s/version tells none; is it a Puter service? set "
-                       "--api-origin", x->origin);
+        note(x, false,
+             "%s/version tells none; is it a Puter service? set "
+             "--api-origin",
+             x->origin);
     else
         note(x, true, "%s runs Puter %s", x->origin, version);
     puter_json_free(json);
@@ -325,8 +328,9 @@ static void examine_token(struct examination *x)
     if (problem)
         note(x, false, "%s: %s", path, problem);
     else if (!token || !*token)
-        note(x, false, "there is none; sign in (chat --login) or set "
-                       "$PUTER_AUTH_TOKEN");
+        note(x, false,
+             "there is none; sign in (chat --login) or set "
+             "$PUTER_AUTH_TOKEN");
     else
         try_token(x, token, place);
     free(kept);

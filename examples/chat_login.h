@@ -12,7 +12,7 @@
 /* ---- the door that the token comes in by -------------------------------- */
 
 enum {
-    VISITORS = 8,      /* at a time: browsers connect ahead of their needs */
+    VISITORS = 8, /* at a time: browsers connect ahead of their needs */
     REQUEST_MAX = 8192,
     OPEN_SECONDS = 300
 };
@@ -107,8 +107,7 @@ static bool listen_v6(struct door *door)
     address.sin6_family = AF_INET6;
     address.sin6_addr.s6_addr[15] = 1;
     address.sin6_port = htons((uint16_t)door->port);
-    door->listeners[1] =
-        listen_on((struct sockaddr *)&address, sizeof address);
+    door->listeners[1] = listen_on((struct sockaddr *)&address, sizeof address);
     return door->listeners[1] >= 0 || errno != EADDRINUSE;
 }
 
@@ -334,8 +333,7 @@ static void take_paste(struct door *door)
 static void hear_keyboard(struct door *door)
 {
     size_t room = sizeof door->paste - 1 - door->pasted;
-    ssize_t count =
-        read(STDIN_FILENO, door->paste + door->pasted, room);
+    ssize_t count = read(STDIN_FILENO, door->paste + door->pasted, room);
     if (count < 0 && errno == EINTR)
         return;
     door->pasting = count > 0;
@@ -459,8 +457,7 @@ static int use_token(struct session *session, char *path, const char *token)
     puter_result result;
     session->settings.client.token = token;
     session->client = puter_open(&session->settings.client);
-    result =
-        puter_get(session->client, "/drivers/list-interfaces", &reply);
+    result = puter_get(session->client, "/drivers/list-interfaces", &reply);
     puter_reply_free(&reply);
     if (result != PUTER_OK)
         return complain(FAILED, "the token is not kept: %s",

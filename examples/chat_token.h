@@ -108,8 +108,8 @@ static int sign_out(struct session *session)
     else if (errno == ENOENT || errno == ENOTDIR)
         fprintf(stderr, "There was no token in %s.\n", path);
     else
-        status = complain(FAILED, "%s cannot be deleted: %s", path,
-                          strerror(errno));
+        status =
+            complain(FAILED, "%s cannot be deleted: %s", path, strerror(errno));
     free(path);
     return status;
 }
@@ -131,8 +131,8 @@ static void open_client(struct session *session)
     if (!options->token && !getenv("PUTER_AUTH_TOKEN"))
         problem = load_token(path, &session->token);
     if (problem)
-        exit(complain(FAILED, "the token in %s is not used: %s", path,
-                      problem));
+        exit(
+            complain(FAILED, "the token in %s is not used: %s", path, problem));
     if (session->token)
         options->token = session->token;
     session->client = puter_open(options);

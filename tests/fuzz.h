@@ -79,18 +79,20 @@ typedef struct fuzz_peer {
     /* its own */
     const uint8_t *at, *stop; /* what is left of the reply, */
     int after;                /* and what reading gives behind it */
-    bool open, sending, paused;
+    bool open, sending;
+    int paused; /* PUTER_READABLE: reading has given nothing, and so on */
     uint32_t seed;
     size_t calls;
     puter_transport transport;
 } fuzz_peer;
 
 /* Counts the calls, so that a client that goes round in circles is caught. */
-static inline bool fuzz_pauses(fuzz_peer *peer)
+static inline bool fuzz_pauses(fuzz_peer *peer, int way)
 {
     MUST(++peer->calls < (size_t)1 << 22);
-    peer->paused = peer->pauses && !peer->paused;
-    return peer->paused;
+    if (peer->pauses)
+        peer->paused ^= way;
+    return peer->paused & way;
 }
 
 static inline size_t fuzz_piece(fuzz_peer *peer, size_t most)
@@ -114,7 +116,7 @@ static inline int fuzz_open(void *ctx, const char *host, int port)
     fuzz_peer *peer = (fuzz_peer *)ctx;
     (void)host;
     (void)port;
-    if (fuzz_pauses(peer))
+    if (fuzz_pauses(peer, PUTER_WRITABLE))
         return PUTER_WANT_WRITE;
     MUST(!peer->open);
     peer->open = true;
@@ -162,7 +164,7 @@ static inline int fuzz_write(void *ctx, const void *data, size_t size)
     fuzz_peer *peer = (fuzz_peer *)ctx;
     size_t taken = fuzz_piece(peer, size);
     (void)data;
-    if (fuzz_pauses(peer))
+    if (fuzz_pauses(peer, PUTER_WRITABLE))
         return PUTER_WANT_WRITE;
     MUST(peer->open);
     if (!peer->sending) {
@@ -184,7 +186,7 @@ static inline int fuzz_read(void *ctx, void *buffer, size_t size)
     fuzz_peer *peer = (fuzz_peer *)ctx;
     size_t left = (size_t)(peer->stop - peer->at);
     size = fuzz_piece(peer, size < left ? size : left);
-    if (fuzz_pauses(peer))
+    if (fuzz_pauses(peer, PUTER_READABLE))
         return PUTER_WANT_READ;
     MUST(peer->open);
     if (size == 0)
@@ -305,6 +307,7 @@ static inline void fuzz_note_call(puter_writer *out,
 
 static inline void fuzz_note_usage(puter_writer *out, const puter_usage *usage)
 {
+    MUST(usage->usd_cents - usage->usd_cents == 0); /* not infinite */
     puter_write_key(out, "usage");
     puter_write_begin_array(out);
     puter_write_integer(out, usage->prompt_tokens);
@@ -342,8 +345,9 @@ static inline void fuzz_note_reply(puter_writer *out, const puter_reply *reply)
     fuzz_note_string(out, "compaction", reply->compaction);
     fuzz_note_string(out, "turns", reply->turns);
     fuzz_note_usage(out, &reply->usage);
-    fuzz_note_count(out, "flags", reply->complete | reply->blocked << 1 |
-                                      reply->usage_limited << 2);
+    fuzz_note_count(out, "complete", reply->complete);
+    fuzz_note_count(out, "blocked", reply->blocked);
+    fuzz_note_count(out, "limited", reply->usage_limited);
     for (i = 0; i < reply->tool_call_count; i++)
         fuzz_note_call(out, &reply->tool_calls[i]);
     for (i = 0; i < reply->image_count; i++) {
@@ -355,6 +359,39 @@ static inline void fuzz_note_reply(puter_writer *out, const puter_reply *reply)
         return;
     fuzz_note_count(out, "size", reply->size);
     fuzz_note_count(out, "length", reply->json_length);
+}
+
+/* Writes a value that was read. puter_write_key takes no NUL, keys may. */
+static inline void fuzz_write_value(puter_writer *out, puter_value value)
+{
+    bool object = puter_json_type(value) == PUTER_OBJECT;
+    size_t i, length, count = puter_json_count(value);
+    const char *text = puter_json_string(value, &length);
+    switch (puter_json_type(value)) {
+    case PUTER_BOOL: puter_write_bool(out, puter_json_bool(value)); return;
+    case PUTER_NUMBER:
+        puter_write_number(out, puter_json_number(value));
+        return;
+    case PUTER_STRING: puter_write_chars(out, text, length); return;
+    case PUTER_ARRAY: puter_write_begin_array(out); break;
+    case PUTER_OBJECT: puter_write_begin_object(out); break;
+    default: puter_write_null(out); return;
+    }
+    for (i = 0; i < count; i++) {
+        if (object) {
+            text = puter_json_string(puter_json_key(value, i), &length);
+            MUST(puter_json_type(puter_json_member(value, text, length)) !=
+                 PUTER_MISSING);
+            puter_write_chars(out, text, length);
+            puter__append(out, ":", 1);
+            out->comma = false;
+        }
+        fuzz_write_value(out, puter_json_at(value, i));
+    }
+    if (object)
+        puter_write_end_object(out);
+    else
+        puter_write_end_array(out);
 }
 
 /* ---- exchanges ---------------------------------------------------------- */
@@ -516,5 +553,34 @@ static inline void fuzz_exchange(puter_client *client, fuzz_kind kind,
     MUST(result != PUTER_OK || reply.text != NULL);
     MUST(result != PUTER_OK || reply.complete || kind == FUZZ_LEFT);
     puter_reply_free(&reply);
+}
+
+/* Runs a target in every cut: the same has to come of it, but where what comes
+ * late makes a difference. The input's first `choices` bytes are the target's,
+ * the rest is the script. */
+static inline void fuzz_every_cut(void (*run)(fuzz_peer *peer,
+                                              const uint8_t *choice,
+                                              puter_writer *seen),
+                                  size_t choices, const uint8_t *data,
+                                  size_t size)
+{
+    puter_writer first = {0};
+    int cut;
+    if (size < choices)
+        return;
+    for (cut = 0; cut < FUZZ_CUTS; cut++) {
+        puter_writer seen = {0};
+        fuzz_peer peer = {0};
+        peer.script = data + choices;
+        peer.end = data + size;
+        peer.cut = (fuzz_cut)cut;
+        run(&peer, data, &seen);
+        if (cut == 0)
+            first = seen;
+        MUST(peer.pauses || strcmp(seen.text, first.text) == 0);
+        if (cut > 0)
+            puter_writer_free(&seen);
+    }
+    puter_writer_free(&first);
 }
 #endif

@@ -4,9 +4,9 @@
  *     clang -I. -g -O1 -fsanitize=fuzzer,address,undefined \
  *         tests/fuzz_exchange.c -lmbedtls -lmbedx509 -lmbedcrypto
  *
- * The first two bytes of the input say what is asked (fuzz_kind), the third
- * sets bits: 1 every call comes twice, 2 a non-blocking client, 4 the driver
- * route only. The rest is the script (fuzz.h).
+ * The input's first two bytes say what is asked (fuzz_kind), the third sets
+ * bits: 1 every call comes twice, 2 a non-blocking client, 4 the driver route
+ * only. The rest is the script (fuzz.h).
  */
 #include "fuzz.h"
 
@@ -16,6 +16,7 @@ static void converse(fuzz_peer *peer, const uint8_t *choice,
     puter_options options = {0};
     puter_history history = {0};
     puter_client *client;
+    peer->pauses = choice[2] & 1;
     options.nonblocking = choice[2] & 2;
     options.route = choice[2] & 4 ? PUTER_ROUTE_DRIVER : PUTER_ROUTE_AUTO;
     client = fuzz_client(peer, &options);
@@ -28,15 +29,6 @@ static void converse(fuzz_peer *peer, const uint8_t *choice,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    puter_writer seen[FUZZ_CUTS] = {{0}};
-    int cut;
-    for (cut = 0; cut < FUZZ_CUTS && size >= 3; cut++) {
-        fuzz_peer peer = {data + 3, data + size, (fuzz_cut)cut};
-        peer.pauses = data[2] & 1;
-        converse(&peer, data, &seen[cut]);
-        MUST(peer.pauses || strcmp(seen[cut].text, seen[0].text) == 0);
-    }
-    for (cut = 0; cut < FUZZ_CUTS; cut++)
-        puter_writer_free(&seen[cut]);
+    fuzz_every_cut(converse, 3, data, size);
     return 0;
 }

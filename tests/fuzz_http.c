@@ -9,16 +9,17 @@
  */
 #include "fuzz.h"
 
-static void ask_twice(fuzz_peer *peer, uint8_t choice, puter_writer *seen)
+static void ask_twice(fuzz_peer *peer, const uint8_t *choice,
+                      puter_writer *seen)
 {
     puter_options options = {0};
     puter_history history = {0};
     puter_client *client;
     size_t first;
     bool used_up;
-    options.max_reply_bytes = choice & 8 ? 64 : 0;
+    options.max_reply_bytes = choice[0] & 8 ? 64 : 0;
     client = fuzz_client(peer, &options);
-    fuzz_exchange(client, (fuzz_kind)(choice & 7), &history, seen);
+    fuzz_exchange(client, (fuzz_kind)(choice[0] & 7), &history, seen);
     first = seen->length;
     used_up = peer->script == peer->end;
     fuzz_exchange(client, FUZZ_CHAT, &history, seen);
@@ -29,14 +30,6 @@ static void ask_twice(fuzz_peer *peer, uint8_t choice, puter_writer *seen)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    puter_writer seen[FUZZ_CUTS] = {{0}};
-    int cut;
-    for (cut = 0; cut < FUZZ_CUTS && size > 0; cut++) {
-        fuzz_peer peer = {data + 1, data + size, (fuzz_cut)cut};
-        ask_twice(&peer, data[0], &seen[cut]);
-        MUST(strcmp(seen[cut].text, seen[0].text) == 0);
-    }
-    for (cut = 0; cut < FUZZ_CUTS; cut++)
-        puter_writer_free(&seen[cut]);
+    fuzz_every_cut(ask_twice, 1, data, size);
     return 0;
 }

@@ -342,6 +342,24 @@ static void test_bad_arguments(void)
     }
 }
 
+/* A call that came without an id can be answered all the same. */
+static void test_calls_without_id(void)
+{
+    static const puter_tool_call calls[] = {{"", "f", "{}"}};
+    puter_history history = {0};
+    puter_reply reply = reply_of("One.", 1);
+    puter_writer out;
+    CHECK_IN("call without id");
+    reply.tool_calls = calls;
+    puter_history_add(&history, "user", "Halo");
+    puter_history_add_reply(&history, &reply);
+    CHECK_INT(puter_history_add(&history, "user", "Bye"), PUTER_OK);
+    out = saved(&history);
+    CHECK_STR(judge(out.text), "");
+    puter_writer_free(&out);
+    puter_history_free(&history);
+}
+
 static void test_results(void)
 {
     puter_history history = {0};
@@ -999,6 +1017,7 @@ int main(void)
     test_refused_turns();
     test_replies();
     test_bad_arguments();
+    test_calls_without_id();
     test_results();
     test_refused_results();
     test_settling();

@@ -282,6 +282,9 @@ static const row rows[] = {
      .lower = {.key = &weak_key},
      .result = PUTER_ERR_CERT, .says = {"2048"}},
 
+    {.name = "an unknown algorithm", .server = {.misnamed = true},
+     .flags = HOPELESS, .result = PUTER_ERR_CERT, .says = {"cannot read"}},
+
     /* constraints that Mbed TLS does not know: critical, so it must refuse */
     {.name = "an intermediate that excludes the host", .intermediates = 1,
      .lower = {.extension = &excludes_host}, .flags = HOPELESS,
@@ -407,6 +410,28 @@ static void test_certificates(const char *version)
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         try_row(&rows[i], version, false);
+}
+
+/* Whatever the resolver takes for an address in another spelling would be
+ * held against names, wildcards included: it is no host at all. */
+static void test_other_spellings(void)
+{
+    static const char *const hosts[] = {"127.1", "127.0.0.01", "0x7f.1",
+                                        "2130706433", "017700000001",
+                                        "127.0.0.0x1"};
+    size_t i;
+    for (i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        puter_options options = own_options();
+        puter_client *client;
+        char origin[64];
+        CHECK_IN("%s", hosts[i]);
+        snprintf(origin, sizeof origin, "https://%s:1", hosts[i]);
+        options.api_origin = origin;
+        client = puter_open(&options);
+        puter_ask(client, "gpt-4", "Halo", NULL);
+        script_check_failure(client, PUTER_ERR_ARGUMENT);
+        puter_close(client);
+    }
 }
 
 /* A verdict is not remembered, nor does what it came from stay behind. */
@@ -623,6 +648,13 @@ static void put_namesake(script_bytes *store)
     add_pem(store, &namesake);
 }
 
+/* Names are the same in any case of letters (RFC 5280 section 7.1). */
+static void put_in_capitals(script_bytes *store)
+{
+    cert_der root = make_root("CN=ROOT,O=Puter.H Tests", &root_key);
+    add_pem(store, &root);
+}
+
 static void put_twice(script_bytes *store)
 {
     put_root(store);
@@ -733,6 +765,7 @@ static const struct store_row {
 } stores[] = {
     {.name = "the root", .put = put_root},
     {.name = "many roots", .put = put_many},
+    {.name = "the root in capitals", .put = put_in_capitals},
     {.name = "the root twice", .put = put_twice},
     {.name = "a namesake before the root", .put = put_namesake_first},
     {.name = "a namesake behind the root", .put = put_namesake_last},
@@ -974,6 +1007,7 @@ int main(void)
         test_insecure(versions[i]);
         test_connections(versions[i]);
     }
+    test_other_spellings();
     test_stores();
     test_places();
     rmdir(directory);

@@ -150,11 +150,19 @@ static void list_models(puter_client *client, const puter_request *request,
                         outcome *seen)
 {
     puter_reply reply;
-    puter_result result = puter_models(client, NULL, &reply);
+    puter_result result = puter_models(client, "claude", &reply);
     (void)request;
     if (result == PUTER_OK)
         keep(seen, reply.json, reply.json_length);
     keep_reply(seen, result, &reply);
+}
+
+static void get_value(puter_client *client, const puter_request *request,
+                      outcome *seen)
+{
+    puter_reply reply;
+    (void)request;
+    keep_reply(seen, puter_kv_get(client, "greeting", &reply), &reply);
 }
 
 /* ---- the catalogue ------------------------------------------------------ */
@@ -224,6 +232,9 @@ static const puter_request
     "'tool_calls':[{'id':'1','function':{'name':'weather','arguments':" \
     "'{\\'days\\':[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21," \
     "22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40]}'}}]}}}"
+#define MODELS_2026 \
+    "{'models':[{'id':'x','provider':'claude'},{'id':'y','provider':'z'}]}"
+#define MODELS_2025 "{'models':['gpt-4','claude-4']}"
 #define NO_DRIVER \
     "{'error':'Driver not found: openai-completion','code':'not_found'}"
 #define NO_AI_CHAT \
@@ -256,10 +267,14 @@ static const exchange catalogue[] = {
      {{200, "audio/mpeg", "ID3 and on"}}},
     {"sink", call_with_sink, NULL, PUTER_OK, "ID3 and on",
      {{200, "audio/mpeg", "ID3 and on"}}},
-    {"models", list_models, NULL, PUTER_OK, "{\"models\":[]}",
-     {{404, JSON, NO_DRIVER}, {200, JSON, "{'models':[]}"}}},
-    {"models, later", list_models, NULL, PUTER_OK, "{\"models\":[]}",
-     {{503, JSON, "{}"}, {200, JSON, "{'models':[]}"}}},
+    {"models", list_models, NULL, PUTER_OK,
+     "{\"models\":[{\"id\":\"x\",\"provider\":\"claude\"}]}",
+     {{404, JSON, NO_DRIVER}, {200, JSON, MODELS_2026}}},
+    {"models, later", list_models, NULL, PUTER_OK,
+     "{\"models\":[\"claude-4\"]}",
+     {{503, JSON, "{}"}, {200, JSON, MODELS_2025}}},
+    {"value", get_value, NULL, PUTER_OK, "Halo juga",
+     {{200, JSON, "{'success':true,'result':'Halo juga'}"}}},
     {"no such driver", ask, &halo, PUTER_OK, "Halo juga",
      {{404, JSON, NO_DRIVER}, {200, JSON, ANSWER_2026}}},
     {"no ai-chat", stream, &pinned, PUTER_OK, "Halo juga",
@@ -274,15 +289,12 @@ static const exchange catalogue[] = {
 
 /* ---- the peer ----------------------------------------------------------- */
 
-/* A reply's body, its quotes as JSON has them. */
-static const char *body_of(const served *it)
+/* Copies a text, its quotes as JSON has them. */
+static void quote(char *out, size_t size, const char *text)
 {
-    static char text[2048];
-    char *at;
-    snprintf(text, sizeof text, "%s", it->body);
-    for (at = text; (at = strchr(at, '\'')) != NULL;)
-        *at = '"';
-    return text;
+    snprintf(out, size, "%s", text);
+    while ((out = strchr(out, '\'')) != NULL)
+        *out = '"';
 }
 
 /* Each line is a chunk of its own. */
@@ -315,12 +327,15 @@ static void serve(script *peer, const served *replies, size_t count)
     for (i = 0; i < connection->reply_count; i++)
         free(connection->replies[i].bytes);
     memset(connection, 0, sizeof *connection);
-    for (i = 0; i < count && replies[i].body; i++)
+    for (i = 0; i < count && replies[i].body; i++) {
+        char body[1024];
+        quote(body, sizeof body, replies[i].body);
         if (strcmp(replies[i].type, LINES) == 0)
-            serve_lines(peer, body_of(&replies[i]));
+            serve_lines(peer, body);
         else
             script_typed_reply(peer, replies[i].status, replies[i].type,
-                               body_of(&replies[i]));
+                               body);
+    }
 }
 
 /* How many requests the peer was handed whole. */
@@ -358,15 +373,21 @@ static const fault kinds[] = {
 /* How the transport behaves meanwhile. */
 typedef struct manner {
     const char *name;
-    bool secure, bytes, pauses, spurious;
+    size_t dense; /* so many steps fail one by one, then ever fewer */
+    bool bytes, pauses, secure, proxied;
+    const puter_options *options;
 } manner;
 
 static const manner
-    plain = {"plain", false, false, false, false},
-    bytewise = {"byte by byte", false, true, false, false},
-    pausing = {"with pauses", false, false, true, true},
-    secure = {"TLS", true, false, false, false},
-    crawling = {"TLS, byte by byte, with pauses", true, true, true, true};
+    plain = {.name = "plain", .dense = SIZE_MAX},
+    pausing = {.name = "with pauses", .dense = SIZE_MAX, .pauses = true},
+    bytewise = {.name = "byte by byte", .dense = 16, .bytes = true},
+    secure = {.name = "TLS", .dense = 12, .secure = true},
+    proxied = {.name = "TLS, proxy", .dense = 12, .secure = true,
+               .proxied = true},
+    crawling = {.name = "TLS, proxy, byte by byte, with pauses",
+                .secure = true, .proxied = true, .bytes = true,
+                .pauses = true};
 
 /* What an exchange takes where nothing fails. */
 typedef struct effort {
@@ -376,10 +397,9 @@ typedef struct effort {
 
 static bool every; /* test_torture all */
 
-/* The step to fail next: every one, but of 27,000 alike only some. */
-static size_t next_step(const fault *f, size_t n)
+static size_t next_step(size_t n, const manner *how)
 {
-    return f->step == STEP_THEIRS && !every ? n + 1 + n / 8 : n + 1;
+    return n + 1 + (every ? 0 : n / how->dense);
 }
 
 /* ---- one exchange ------------------------------------------------------- */
@@ -390,8 +410,9 @@ static void open_client(torture_client *c, const exchange *it,
     memset(c, 0, sizeof *c);
     c->bytes = how->bytes;
     c->pauses = how->pauses;
-    c->spurious = how->spurious;
-    torture_open(c, NULL, how->secure);
+    c->spurious = how->pauses;
+    c->proxied = how->proxied;
+    torture_open(c, how->options, how->secure);
     serve(&c->peer, it->replies, COUNT(it->replies));
 }
 
@@ -453,6 +474,7 @@ static void attempt(const exchange *it, const manner *how, const fault *f,
 {
     torture_client c;
     outcome seen = {PUTER_OK, false, ""};
+    bool failed;
     CHECK_IN("%s, %s, %s %zu%s", it->name, how->name, f->name, n,
              on ? " and on" : "");
     open_client(&c, it, how);
@@ -460,10 +482,11 @@ static void attempt(const exchange *it, const manner *how, const fault *f,
     torture_arm(f->step, n, on);
     it->run(c.client, it->request, &seen);
     torture_disarm();
-    if (seen.result != it->result || f->certain)
+    failed = torture.count[f->step] >= n; /* a pause is not always as long */
+    if (f->result != PUTER_OK &&
+        (seen.result != it->result || (failed && f->certain)))
         CHECK_STR(puter_result_name(seen.result),
-                  puter_result_name(f->result != PUTER_OK ? f->result
-                                                          : seen.result));
+                  puter_result_name(f->result));
     check_result(&c, it, &seen);
     if (it->run != list_models) /* which only reads */
         CHECK(count_requests(&c.peer) <= usual->requests);
@@ -476,7 +499,7 @@ static void fail_each(const exchange *it, const manner *how, const fault *f,
                       const effort *usual)
 {
     size_t n;
-    for (n = 1; n <= usual->steps[f->step]; n = next_step(f, n)) {
+    for (n = 1; n <= usual->steps[f->step]; n = next_step(n, how)) {
         attempt(it, how, f, n, false, usual);
         attempt(it, how, f, n, true, usual);
     }
@@ -484,52 +507,203 @@ static void fail_each(const exchange *it, const manner *how, const fault *f,
 
 /* ---- the catalogue, tortured -------------------------------------------- */
 
-static void test_every_step(const manner *how)
+static void fail_everything(const exchange *it, const manner *how)
 {
-    size_t i, k;
+    effort usual = measure(it, how);
+    size_t k;
+    for (k = 0; k < COUNT(kinds); k++)
+        fail_each(it, how, &kinds[k], &usual);
+}
+
+static void test_without_tls(void)
+{
+    size_t i;
     for (i = 0; i < COUNT(catalogue); i++) {
-        effort usual = measure(&catalogue[i], how);
-        for (k = 0; k < COUNT(kinds); k++)
-            fail_each(&catalogue[i], how, &kinds[k], &usual);
+        fail_everything(&catalogue[i], &plain);
+        fail_everything(&catalogue[i], &pausing);
+        fail_everything(&catalogue[i], &bytewise);
     }
 }
 
-/* Over TLS, where a handshake takes its time: every step of one exchange, */
-static void test_tls(const exchange *it)
+/* Where a handshake takes its time: all of one exchange, and of each other
+ * what is drawn by lot. */
+static void test_tls(void)
 {
-    effort usual = measure(it, &secure);
-    size_t k;
-    for (k = 0; k < COUNT(kinds); k++)
-        fail_each(it, &secure, &kinds[k], &usual);
-}
-
-/* and steps of all of them that are drawn by lot. */
-static void test_tls_by_lot(size_t draws)
-{
+    enum { DRAWS = 6 };
     uint64_t seed = 4;
-    size_t i, j;
+    size_t i, draw;
+    fail_everything(&catalogue[2], &secure);
     for (i = 0; i < COUNT(catalogue); i++) {
-        effort usual = measure(&catalogue[i], &secure);
+        effort usual = measure(&catalogue[i], &proxied);
         measure(&catalogue[i], &crawling);
-        for (j = 0; j < draws; j++) {
+        for (draw = 0; draw < DRAWS; draw++) {
             const fault *f = &kinds[script_random(&seed) % COUNT(kinds)];
             size_t most = usual.steps[f->step];
             if (most > 0)
-                attempt(&catalogue[i], &secure, f,
-                        1 + script_random(&seed) % most, j % 2 == 0, &usual);
+                attempt(&catalogue[i], &proxied, f,
+                        1 + script_random(&seed) % most, draw % 2, &usual);
         }
     }
+}
+
+/* ---- stores of roots ---------------------------------------------------- */
+
+/* Two roots, the needed one first: what is short for the one is not made up
+ * for by the other. */
+static void write_roots(char *pem, size_t size)
+{
+    certificate other = {"CN=Other", "CN=Other", &tls.key, &tls.key,
+                         VALID_FROM, VALID_UNTIL, NULL};
+    FILE *file = fopen(settings.ca_path, "r");
+    size_t length = fread(pem, 1, size, file);
+    fclose(file);
+    write_certificate(&other, pem + length, size - length);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+}
+
+static void test_stores(void)
+{
+    static char pem[4096], directory[] = "/tmp/torture-XXXXXX", path[64];
+    puter_options options = {0};
+    manner how = secure;
+    effort usual;
+    write_roots(pem, sizeof pem);
+    CHECK(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/roots.pem", directory);
+    write_file(path, pem);
+    how.options = &options;
+    options.ca_data = pem;
+    options.ca_size = strlen(pem);
+    how.name = "TLS, roots in memory";
+    usual = measure(&catalogue[0], &how);
+    fail_each(&catalogue[0], &how, &kinds[0], &usual);
+    options.ca_data = NULL;
+    options.ca_file = directory;
+    how.name = "TLS, roots in a directory";
+    usual = measure(&catalogue[0], &how);
+    fail_each(&catalogue[0], &how, &kinds[0], &usual);
+    unlink(path);
+    rmdir(directory);
+}
+
+/* ---- memory alone ------------------------------------------------------- */
+
+/* A client that could not be opened, or not in full, says so at each call. */
+static void test_open(void)
+{
+    puter_options options = {0};
+    size_t n = 1, needed = 1;
+    options.no_environment = true;
+    options.token = SCRIPT_TOKEN;
+    options.api_origin = "https://localhost:1";
+    options.proxy = "http://name:password@localhost:3128";
+    for (; n <= needed; n++) {
+        puter_client *client;
+        CHECK_IN("open, our allocation %zu", n);
+        torture_arm(STEP_OURS, n, false);
+        client = puter_open(&options);
+        torture_disarm();
+        needed = torture.count[STEP_OURS];
+        CHECK(client || n == 1);
+        if (n <= needed) {
+            CHECK_INT(puter_ask(client, NULL, "Halo", NULL),
+                      PUTER_ERR_NOMEM);
+            script_check_failure(client, PUTER_ERR_NOMEM);
+            CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_NOMEM);
+        }
+        puter_close(client);
+        CHECK_INT(torture.held, 0);
+    }
+}
+/* ---- a conversation ----------------------------------------------------- */
+
+static puter_result add_turn(puter_history *history)
+{
+    return puter_history_add(history, "user", "And then?");
+}
+
+static puter_result add_reply(puter_history *history)
+{
+    puter_reply reply = {0};
+    reply.text = "Then nothing.";
+    reply.turns = "[{\"role\":\"assistant\",\"content\":\"Hm.\"}]";
+    reply.compaction = "{\"id\":\"c\"}";
+    return puter_history_add_reply(history, &reply);
+}
+
+#define LOADED \
+    "[{'role':'user','content':'Halo'},{'role':'assistant','content':[" \
+    "{'type':'tool_use','id':'1','name':'f','input':{}}," \
+    "{'type':'tool_use','id':'2','name':'f','input':{}}]}," \
+    "{'role':'tool','tool_call_id':'2','content':'x'}"
+
+static puter_result load(puter_history *history)
+{
+    char text[512];
+    quote(text, sizeof text, LOADED "]");
+    return puter_history_load(history, text, strlen(text), NULL);
+}
+
+static void check_saved(const puter_history *history, const char *wanted)
+{
+    puter_writer text = {0};
+    char quoted[1024];
+    quote(quoted, sizeof quoted, wanted);
+    CHECK_INT(puter_history_save(history, &text), PUTER_OK);
+    CHECK_STR(text.text, quoted);
+    puter_writer_free(&text);
+}
+
+/* A change that fails changes nothing. */
+static void check_change(puter_result (*change)(puter_history *history),
+                         const char *after)
+{
+    size_t n, needed = 1;
+    for (n = 1; n <= needed; n++) {
+        puter_history history = {0};
+        puter_result result;
+        CHECK_IN("history as \"%.60s\", our allocation %zu", after, n);
+        CHECK_INT(load(&history), PUTER_OK);
+        torture_arm(STEP_OURS, n, false);
+        result = change(&history);
+        torture_disarm();
+        needed = torture.count[STEP_OURS];
+        CHECK_INT(result, n <= needed ? PUTER_ERR_NOMEM : PUTER_OK);
+        check_saved(&history, n <= needed ? LOADED "]" : after);
+        puter_history_free(&history);
+        CHECK_INT(torture.held, 0);
+    }
+}
+
+static void test_history(void)
+{
+    check_change(load, LOADED "]");
+    check_change(add_turn,
+                 LOADED ",{'role':'tool','tool_call_id':'1','content':"
+                        "'The tool was not run.'},"
+                        "{'role':'user','content':'And then?'}]");
+    check_change(add_reply,
+                 LOADED ",{'role':'assistant','content':'Hm.'},"
+                        "{'role':'assistant','content':[{'type':'text',"
+                        "'text':'Then nothing.'},"
+                        "{'type':'compaction','id':'c'}]}]");
 }
 
 int main(int argc, char **argv)
 {
     every = argc > 1 && strcmp(argv[1], "all") == 0;
     start_tls();
-    test_every_step(&plain);
-    test_every_step(&pausing);
-    test_every_step(&bytewise);
-    test_tls(&catalogue[2]);
-    test_tls_by_lot(8);
+    test_without_tls();
+    test_tls();
+    test_stores();
+    test_open();
+    test_history();
     unlink(settings.ca_path);
     return check_done();
 }

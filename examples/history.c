@@ -1,0 +1,70 @@
+/* A conversation that outlives the program: history FILE "And then?"
+ *
+ *     cc history.c -o history -lmbedtls -lmbedx509 -lmbedcrypto
+ */
+#define PUTER_IMPLEMENTATION
+#include "puter.h"
+#include <stdio.h>
+
+static bool load(puter_history *history, const char *path)
+{
+    static char text[16 << 20];
+    puter_error error;
+    FILE *file = fopen(path, "rb");
+    size_t length = file ? fread(text, 1, sizeof text, file) : 0;
+    if (!file)
+        return true; /* the first question */
+    fclose(file);
+    if (puter_history_load(history, text, length, &error) == PUTER_OK)
+        return true;
+    fprintf(stderr, "history: %s: %s\n", path, error.message);
+    return false;
+}
+
+static bool ask(puter_history *history, const char *question)
+{
+    puter_client *client = puter_open(NULL);
+    puter_request request = {0};
+    puter_reply reply;
+    bool good = puter_history_add(history, "user", question) == PUTER_OK;
+    puter_history_trim(history, 16384); /* all of it is sent each time */
+    request.messages = history->messages;
+    request.message_count = history->message_count;
+    good = puter_chat(client, &request, &reply) == PUTER_OK && good &&
+           puter_history_add_reply(history, &reply) == PUTER_OK;
+    if (good)
+        puts(reply.text);
+    else
+        fprintf(stderr, "history: %s\n", puter_last_error(client)->message);
+    puter_reply_free(&reply);
+    puter_close(client);
+    return good;
+}
+
+/* Takes the old file's place only once it is whole. */
+static bool save(const puter_history *history, const char *path)
+{
+    char whole[4096];
+    puter_writer text = {0};
+    bool good = puter_history_save(history, &text) == PUTER_OK;
+    FILE *file;
+    snprintf(whole, sizeof whole, "%s.new", path);
+    file = fopen(whole, "wb");
+    good = file && fwrite(text.text, 1, text.length, file) > 0 && good;
+    good = file && fclose(file) == 0 && good && rename(whole, path) == 0;
+    if (!good)
+        perror(path);
+    puter_writer_free(&text);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    puter_history history = {0};
+    bool good = argc == 3 && *argv[2] && load(&history, argv[1]) &&
+                ask(&history, argv[2]) && save(&history, argv[1]);
+    if (argc != 3 || !*argv[2])
+        fputs("usage: history FILE QUESTION\n", stderr);
+    puter_history_free(&history);
+    return !good;
+}

@@ -1,0 +1,66 @@
+/* A tool that the model may call: tools "What is the weather in Paris?"
+ * The library runs it, tells the model the result, and gives the answer.
+ *
+ *     cc tools.c -o tools -lmbedtls -lmbedx509 -lmbedcrypto
+ */
+#define PUTER_IMPLEMENTATION
+#include "puter.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Writes the weather of a city as JSON; non-zero tells the model that it
+ * failed. What `user` points to is the program's own. */
+static int get_weather(void *user, const puter_tool_call *call,
+                       puter_writer *result)
+{
+    int *calls = (int *)user;
+    puter_json *arguments =
+        puter_json_parse(call->arguments, strlen(call->arguments), NULL);
+    puter_value city = puter_json_get(puter_json_root(arguments), "city");
+    int failed = puter_json_type(city) != PUTER_STRING;
+
+    if (failed) {
+        static const char reason[] = "say which city";
+        puter_write_raw(result, reason, sizeof reason - 1);
+    } else {
+        puter_write_begin_object(result);
+        puter_write_key(result, "city");
+        puter_write_string(result, puter_json_string(city, NULL));
+        puter_write_key(result, "celsius");
+        puter_write_number(result, 18.5);
+        puter_write_end_object(result);
+    }
+    puter_json_free(arguments);
+    ++*calls;
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    puter_client *client = puter_open(NULL);
+    puter_tool weather = {0};
+    puter_request request = {0};
+    puter_reply reply;
+    puter_result result;
+    int calls = 0;
+
+    weather.name = "get_weather";
+    weather.description = "The weather in a city, right now.";
+    weather.parameters = "{\"type\":\"object\",\"properties\":"
+                         "{\"city\":{\"type\":\"string\"}},"
+                         "\"required\":[\"city\"]}";
+    weather.call = get_weather;
+    weather.user = &calls;
+    request.model = "gpt-4";
+    request.prompt = argc > 1 ? argv[1] : "weather in Paris?";
+    request.tools = &weather;
+    request.tool_count = 1;
+    result = puter_chat(client, &request, &reply);
+    if (result == PUTER_OK)
+        printf("%s\n(%d calls of get_weather)\n", reply.text, calls);
+    else
+        fprintf(stderr, "tools: %s\n", puter_last_error(client)->message);
+    puter_reply_free(&reply);
+    puter_close(client);
+    return result != PUTER_OK;
+}
