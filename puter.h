@@ -4215,6 +4215,8 @@ static puter_result puter__begin_body(puter_client *client)
     puter__http *http = &client->http;
     int64_t limit = client->options.max_reply_bytes;
     client->report.error.http_status = http->status;
+    if (client->phase == PUTER__TUNNEL)
+        return PUTER_OK; /* a yes has no body, whatever its head says */
     client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
                        puter__contains_nocase(http->content_type, "ndjson");
     if (http->has_length && limit > 0 && http->left > limit)
@@ -5386,6 +5388,16 @@ static size_t puter__head_room(const puter_client *client)
     return room;
 }
 
+static puter_result puter__not_written(puter_client *client,
+                                       puter_result result)
+{
+    if (result != PUTER_ERR_LIMIT)
+        return puter__client_memory(client);
+    return puter__fail(&client->report, result,
+                       "the request is larger than the 50 MB that the service "
+                       "takes; send less");
+}
+
 /* Writes the whole request into one buffer, to be sent in one piece: first
  * the body, behind room enough for the head, then, when its length is known,
  * the head in front of it. So the token is never in memory that moves. */
@@ -5407,12 +5419,8 @@ static puter_result puter__encode(puter_client *client)
     }
     if (out->length > room + PUTER__REQUEST_MAX)
         out->result = PUTER_ERR_LIMIT;
-    if (out->result == PUTER_ERR_LIMIT)
-        return puter__fail(&client->report, PUTER_ERR_LIMIT,
-                           "the request is larger than the 50 MB that the "
-                           "service takes; send less");
     if (out->result != PUTER_OK)
-        return puter__client_memory(client);
+        return puter__not_written(client, out->result);
     head.text = out->text;
     head.capacity = room;
     puter__append_head(&head, client, out->length - room);
@@ -5435,14 +5443,23 @@ PUTER_API void puter_history_free(puter_history *history)
     memset(history, 0, sizeof *history);
 }
 
+/* The role as a history keeps it; NULL where there is no such. */
+static const char *puter__role(puter_value role)
+{
+    static const char *const roles[] = {"user", "assistant", "system", "tool"};
+    size_t i;
+    for (i = 0; i < PUTER__COUNT(roles); i++)
+        if (puter__string_is(role, roles[i], strlen(roles[i])))
+            return roles[i];
+    return NULL;
+}
+
 /* Takes over the text of a message. */
 static puter_result puter__history_take(puter_history *history,
                                         const char *role, puter_writer *text)
 {
-    static const char *const roles[] = {"user", "assistant", "tool"};
     puter_message *message = history->messages;
     puter_result result = text->result;
-    size_t i;
     if (result == PUTER_OK && history->message_count == history->capacity) {
         size_t capacity = history->capacity * 2 + 8;
         message = (puter_message *)PUTER_REALLOC(message,
@@ -5460,10 +5477,7 @@ static puter_result puter__history_take(puter_history *history,
     }
     message = history->messages + history->message_count++;
     memset(message, 0, sizeof *message);
-    message->role = "system";
-    for (i = 0; i < PUTER__COUNT(roles); i++)
-        if (strcmp(role, roles[i]) == 0)
-            message->role = roles[i];
+    message->role = role;
     message->json = text->text;
     history->bytes += text->length;
     return PUTER_OK;
@@ -5487,18 +5501,12 @@ static void puter__history_cut(puter_history *history, size_t from)
     }
 }
 
-PUTER_API puter_result puter_history_add_result(puter_history *history,
-                                                const char *tool_call_id,
-                                                const char *result)
-{
-    puter_message message = PUTER__ZERO;
-    if (puter__is_empty(tool_call_id))
-        return PUTER_ERR_ARGUMENT;
-    message.role = "tool";
-    message.tool_call_id = tool_call_id;
-    message.content = puter__is_empty(result) ? "(no output)" : result;
-    return puter__history_message(history, &message);
-}
+/* What a walk over a history's calls does with each that is not answered. */
+typedef struct puter__walk {
+    const char *id;  /* the one that is looked for; NULL: all */
+    size_t length;
+    bool found;
+} puter__walk;
 
 /* Whether a tool's turn from `first` on answers this call: PUTER_OK that it
  * does, PUTER_WAIT not yet. */
@@ -5522,9 +5530,21 @@ static puter_result puter__is_answered(const puter_history *history,
     return PUTER_WAIT;
 }
 
-/* A call without a result would have the next turn refused: says of those in
- * the last answer that nobody answered that they were not run. */
-static puter_result puter__history_settle(puter_history *history)
+static puter_result puter__history_result(puter_history *history,
+                                          const char *id, const char *result)
+{
+    puter_message message = PUTER__ZERO;
+    message.role = "tool";
+    message.tool_call_id = id;
+    message.content = puter__is_empty(result) ? "(no output)" : result;
+    return puter__history_message(history, &message);
+}
+
+/* Goes through the calls of the last answer that nobody answered. A call
+ * without a result would have the next turn refused: where none is looked
+ * for, says of each that it was not run. */
+static puter_result puter__history_walk(puter_history *history,
+                                        puter__walk *walk)
 {
     size_t last = history->message_count, first, i;
     puter_result result = PUTER_OK;
@@ -5547,12 +5567,49 @@ static puter_result puter__history_settle(puter_history *history)
         if (!puter__type_is(block, "tool_use"))
             continue;
         result = puter__is_answered(history, first, id);
-        if (result == PUTER_WAIT)
-            result = puter_history_add_result(
-                history, puter_json_string(id, NULL), "The tool was not run.");
+        if (result != PUTER_WAIT)
+            continue;
+        result = PUTER_OK;
+        if (walk->id == NULL)
+            result = puter__history_result(history, puter_json_string(id, NULL),
+                                           "The tool was not run.");
+        else
+            walk->found |= puter__string_is(id, walk->id, walk->length);
     }
     puter_json_free(turn);
     return result;
+}
+
+static puter_result puter__history_settle(puter_history *history)
+{
+    puter__walk walk = PUTER__ZERO;
+    return puter__history_walk(history, &walk);
+}
+
+/* PUTER_ERR_ARGUMENT where no call waits for this result. */
+static puter_result puter__history_awaits(puter_history *history,
+                                          const char *id, size_t length)
+{
+    puter__walk walk = PUTER__ZERO;
+    puter_result result;
+    walk.id = id;
+    walk.length = length;
+    result = puter__history_walk(history, &walk);
+    return result == PUTER_OK && !walk.found ? PUTER_ERR_ARGUMENT : result;
+}
+
+PUTER_API puter_result puter_history_add_result(puter_history *history,
+                                                const char *tool_call_id,
+                                                const char *result)
+{
+    puter_result awaited;
+    if (puter__is_empty(tool_call_id))
+        return PUTER_ERR_ARGUMENT;
+    awaited = puter__history_awaits(history, tool_call_id,
+                                    strlen(tool_call_id));
+    return awaited != PUTER_OK
+               ? awaited
+               : puter__history_result(history, tool_call_id, result);
 }
 
 PUTER_API puter_result puter_history_add(puter_history *history,
@@ -5561,9 +5618,10 @@ PUTER_API puter_result puter_history_add(puter_history *history,
     puter_message message = PUTER__ZERO;
     size_t before = history->message_count;
     puter_result result;
-    if (puter__is_empty(role) || puter__is_empty(content))
+    if (puter__is_empty(content) ||
+        !(puter__same(role, "user") || puter__same(role, "system")))
         return PUTER_ERR_ARGUMENT;
-    message.role = role;
+    message.role = role[0] == 'u' ? "user" : "system";
     message.content = content;
     result = puter__history_settle(history);
     if (result == PUTER_OK)
@@ -5573,21 +5631,45 @@ PUTER_API puter_result puter_history_add(puter_history *history,
     return result;
 }
 
-/* Adds one message of a document: it needs a role and some content. */
+/* Whether content is such as services take: text, or blocks of which each
+ * call of a tool has an id and an object for input. */
+static bool puter__is_content(puter_value content)
+{
+    size_t i, length;
+    puter__span(content, &length);
+    if (puter__is(content, PUTER_STRING))
+        return length > 0;
+    for (i = 0; i < puter_json_count(content); i++) {
+        puter_value block = puter_json_at(content, i);
+        if (puter__type_is(block, "tool_use") &&
+            (!puter__is(puter_json_get(block, "id"), PUTER_STRING) ||
+             !puter__is(puter_json_get(block, "input"), PUTER_OBJECT)))
+            return false;
+    }
+    return puter__is(content, PUTER_ARRAY) && i > 0;
+}
+
+/* Adds one message of a document. */
 static puter_result puter__history_value(puter_history *history,
                                          puter_value message)
 {
     puter_writer text = PUTER__ZERO;
-    puter_value role = puter_json_get(message, "role");
-    puter_value content = puter_json_get(message, "content");
-    size_t length, size;
-    const char *span = puter__span(message, &length);
-    puter__span(content, &size);
-    if (!puter__is(role, PUTER_STRING) || size == 0 ||
-        (puter__is(content, PUTER_ARRAY) && puter_json_count(content) == 0))
+    const char *role = puter__role(puter_json_get(message, "role"));
+    puter_result result = PUTER_OK;
+    size_t length, id_length;
+    const char *span = puter__span(message, &length), *id;
+    if (role == NULL || !puter__is_content(puter_json_get(message, "content")))
         return PUTER_ERR_ARGUMENT;
-    puter__append(&text, span, length); /* before the role is ended in place */
-    return puter__history_take(history, puter_json_string(role, NULL), &text);
+    puter__append(&text, span, length); /* before the id is ended in place */
+    id = puter_json_string(puter_json_get(message, "tool_call_id"),
+                           &id_length);
+    result = puter__same(role, "tool")
+                 ? puter__history_awaits(history, id, id_length)
+                 : puter__history_settle(history);
+    if (result == PUTER_OK)
+        return puter__history_take(history, role, &text);
+    puter_writer_free(&text);
+    return result;
 }
 
 static puter_result puter__history_array(puter_history *history,
@@ -5628,7 +5710,8 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     puter_part part = PUTER__ZERO;
     puter_result result = PUTER_OK;
     size_t before = history->message_count;
-    if (!puter__is_empty(reply->turns)) {
+    result = puter__history_settle(history);
+    if (result == PUTER_OK && !puter__is_empty(reply->turns)) {
         puter_json *turns =
             puter_json_parse(reply->turns, strlen(reply->turns), NULL);
         result = turns == NULL ? PUTER_ERR_NOMEM
@@ -5825,7 +5908,8 @@ static bool puter__is_for_sink(const puter_client *client)
 {
     return client->kind == PUTER__CALL && client->call->sink != NULL &&
            client->http.status < 300 &&
-           !puter__contains_nocase(client->http.content_type, "json");
+           !puter__contains_nocase(client->http.content_type, "json") &&
+           !puter__contains_nocase(client->http.content_type, "text/html");
 }
 
 /* Takes from the span: of a stream one line or less, else all. */
@@ -5945,7 +6029,8 @@ static puter_result puter__conclude_whole(puter_client *client)
     puter_result result;
     if (http->status >= 300 && http->status < 400)
         return puter__redirected(client);
-    if (client->kind >= PUTER__CALL && http->status < 300 && !json) {
+    if (client->kind >= PUTER__CALL && http->status < 300 && !json &&
+        !puter__contains_nocase(http->content_type, "text/html")) {
         client->phase = PUTER__REPLIED; /* bytes are the result */
         client->json.count = 0;
         return PUTER_OK;
@@ -6684,11 +6769,12 @@ static void puter__read_text(puter__answer *answer, puter_value result)
     puter__settle(&answer->text.writer, &answer->text.high);
 }
 
-/* Calls with args that were written, and reads the result's text. */
+/* Calls with args that were written, and reads the result's text; `meant`
+ * tells whether what the call cannot do without was there. */
 static puter_result puter__call_with(puter_client *client,
                                      const char *interface_name,
-                                     const char *method, puter_writer *args,
-                                     puter_reply *reply)
+                                     const char *method, bool meant,
+                                     puter_writer *args, puter_reply *reply)
 {
     puter_call_request call = PUTER__ZERO;
     puter_result result = puter__enter_for(client, reply);
@@ -6697,8 +6783,12 @@ static puter_result puter__call_with(puter_client *client,
     call.interface = interface_name;
     call.method = method;
     call.args = args->text;
+    if (result == PUTER_OK && !meant)
+        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                             "%s %s: an argument is missing or empty",
+                             interface_name, method);
     if (result == PUTER_OK && args->result != PUTER_OK)
-        result = puter__client_memory(client);
+        result = puter__not_written(client, args->result);
     if (result == PUTER_OK) {
         client->call = &call;
         result = puter__begin(client, PUTER__CALL);
@@ -6726,7 +6816,7 @@ PUTER_API puter_result puter_text_to_image(puter_client *client,
     puter__write_member(&args, "prompt", prompt);
     puter__write_member(&args, "model", model);
     return puter__call_with(client, "puter-image-generation", "generate",
-                            &args, reply);
+                            !puter__is_empty(prompt), &args, reply);
 }
 
 PUTER_API puter_result puter_text_to_speech(puter_client *client,
@@ -6740,7 +6830,8 @@ PUTER_API puter_result puter_text_to_speech(puter_client *client,
     puter__write_member(&args, "text", text);
     puter__write_member(&args, "language", language);
     puter__write_member(&args, "voice", voice);
-    return puter__call_with(client, "puter-tts", "synthesize", &args, reply);
+    return puter__call_with(client, "puter-tts", "synthesize",
+                            !puter__is_empty(text), &args, reply);
 }
 
 PUTER_API puter_result puter_image_to_text(puter_client *client,
@@ -6750,7 +6841,8 @@ PUTER_API puter_result puter_image_to_text(puter_client *client,
     puter_writer args = PUTER__ZERO;
     puter_write_begin_object(&args);
     puter__write_member(&args, "source", source);
-    return puter__call_with(client, "puter-ocr", "recognize", &args, reply);
+    return puter__call_with(client, "puter-ocr", "recognize",
+                            !puter__is_empty(source), &args, reply);
 }
 
 PUTER_API puter_result puter_speech_to_text(puter_client *client,
@@ -6765,8 +6857,8 @@ PUTER_API puter_result puter_speech_to_text(puter_client *client,
     puter__write_data_url(&args, data, size,
                           mime_type != NULL ? mime_type : "audio/mpeg");
     puter__write_member(&args, "model", model);
-    return puter__call_with(client, "puter-speech2txt", "transcribe", &args,
-                            reply);
+    return puter__call_with(client, "puter-speech2txt", "transcribe",
+                            data != NULL && size > 0, &args, reply);
 }
 
 PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
@@ -6775,7 +6867,8 @@ PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
     puter_writer args = PUTER__ZERO;
     puter_write_begin_object(&args);
     puter__write_member(&args, "key", key);
-    return puter__call_with(client, "puter-kvstore", "get", &args, reply);
+    return puter__call_with(client, "puter-kvstore", "get",
+                            !puter__is_empty(key), &args, reply);
 }
 
 PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
@@ -6796,7 +6889,8 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
         puter_write_raw(&args, value_json, strlen(value_json));
     else
         puter_write_null(&args);
-    return puter__call_with(client, "puter-kvstore", "set", &args, reply);
+    return puter__call_with(client, "puter-kvstore", "set",
+                            !puter__is_empty(key), &args, reply);
 }
 
 PUTER_API puter_result puter_kv_list(puter_client *client,
@@ -6805,7 +6899,8 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
     puter_writer args = PUTER__ZERO;
     puter_write_begin_object(&args);
     puter__write_member(&args, "pattern", pattern);
-    return puter__call_with(client, "puter-kvstore", "list", &args, reply);
+    return puter__call_with(client, "puter-kvstore", "list", true, &args,
+                            reply);
 }
 
 /* -- open and close -- */
@@ -6864,7 +6959,7 @@ static bool puter__no_proxy(const char *list, const puter__url *url)
         size_t length = strcspn(list, ", "), name = length, skip;
         const char *host = list + (*list == '[');
         const char *colon = list + strcspn(list, *list == '[' ? "]" : ":, ");
-        skip = strspn(list, "*.");
+        skip = strspn(list, "*.") < length ? strspn(list, "*.") : length;
         if (*list == '[') {
             name = (size_t)(colon - host);
             colon += *colon == ']';
@@ -6877,7 +6972,9 @@ static bool puter__no_proxy(const char *list, const puter__url *url)
         list += length;
         if (*colon == ':' && atoi(colon + 1) != url->port)
             continue;
-        if (skip >= name || (url->numeric
+        if (name == 0)
+            continue;
+        if (skip == name || (url->numeric
                                  ? puter__same_nocase(host, name, url->host)
                                  : puter__is_under(url->host, host + skip,
                                                    name - skip)))
@@ -6919,7 +7016,7 @@ static const char *puter__proxy_text(const puter_client *client)
 static void puter__keep_user(puter_client *client, const char *text,
                              size_t length)
 {
-    char *out = (char *)PUTER_MALLOC(length + 1);
+    char *out = (char *)PUTER_MALLOC(length + 2);
     size_t i;
     client->proxy_user = out;
     if (out == NULL) {
@@ -6938,6 +7035,8 @@ static void puter__keep_user(puter_client *client, const char *text,
         }
         *out++ = text[i];
     }
+    if (memchr(text, ':', length) == NULL)
+        *out++ = ':'; /* RFC 7617 has one always */
     *out = '\0';
 }
 
