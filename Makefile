@@ -22,7 +22,16 @@ SANITIZE = $(shell $(need) -n sanitizers 2>/dev/null && echo \
                -fsanitize=address,undefined -fno-sanitize-recover=all)
 CHECKED  = -O1 -g -Werror $(SANITIZE)
 
-EXAMPLES = $(patsubst examples/%.c,%,$(wildcard examples/*.c))
+# Two examples are made only where there is what they need: libev, and a CA
+# store with xxd to embed it.
+STORE := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt \
+             /etc/ssl/cert.pem /etc/pki/tls/certs/ca-bundle.crt))
+LACKING := $(shell $(need) -n libev 2>/dev/null || echo libev) \
+    $(if $(STORE),$(shell command -v xxd >/dev/null || echo embedded_ca), \
+         embedded_ca)
+
+EXAMPLES = $(filter-out $(LACKING),$(patsubst examples/%.c,%, \
+               $(wildcard examples/*.c)))
 TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c))
 HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck)
 CHECKS   = tests/compile tests/readme
@@ -47,6 +56,14 @@ test-mbedtls3:
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/m3 \
 	    MBEDTLS=$(abspath $(BUILD)/mbedtls-3.6)
 
+# Every compiler, standard, Mbed TLS, C library, machine and switch.
+matrix: $(BUILD)/standin
+	@tests/matrix
+
+# The recipes in examples/packaging, as far as there are tools to try them.
+packaging: $(BUILD)/standin
+	@tests/packaging
+
 # Which of puter.h's lines and branches the tests reach.
 coverage:
 	@$(need) gcovr
@@ -64,7 +81,7 @@ fmt:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo test test-mbedtls3 coverage size fmt clean
+.PHONY: all demo test test-mbedtls3 matrix packaging coverage size fmt clean
 
 # ---- how things are built ---------------------------------------------------
 
@@ -86,6 +103,14 @@ $(BUILD)/%: tests/%.c $(HEADERS) | $(BUILD)/.ready
 # Line editing, where libedit is installed.
 $(BUILD)/chat $(BUILD)/checked/chat: LIBS += \
     $(shell $(need) -n libedit 2>/dev/null && echo -DHAVE_LIBEDIT -ledit)
+
+$(BUILD)/libev $(BUILD)/checked/libev: LIBS += -lev
+
+$(BUILD)/embedded_ca $(BUILD)/checked/embedded_ca: LIBS += -I$(BUILD)
+$(BUILD)/embedded_ca $(BUILD)/checked/embedded_ca: $(BUILD)/roots.h
+
+$(BUILD)/roots.h: | $(BUILD)/.ready
+	xxd -i <$(STORE) >$@
 
 $(BUILD)/.ready:
 	@$(need) mbedtls

@@ -210,8 +210,8 @@ typedef struct puter_options {
     int idle_timeout_ms;       /* silence while an exchange runs; restarts at
                                   every byte moved (default: 300000) */
     int total_timeout_ms;      /* the whole exchange (default: none) */
-    int64_t max_reply_bytes;   /* of one body (default: 64 MiB; -1: none but
-                                  the reader's own 512 MiB) */
+    int64_t max_reply_bytes;   /* of one body that is kept (default: 64 MiB;
+                                  -1: none but the reader's own 512 MiB) */
     int max_retries;           /* after "too many requests" (default: 8;
                                   -1: none) */
     bool (*cancelled)(void *user); /* asked at least every 100 ms; true stops
@@ -2192,6 +2192,8 @@ static puter_result puter__fail(puter__report *report, puter_result result,
     line.report = report;
     line.length = 0;
     report->error.result = result;
+    report->error.code[0] = '\0';
+    report->error.retry_after_ms = 0;
     va_start(values, format);
     puter__line_format(&line, format, values);
     va_end(values);
@@ -2620,6 +2622,7 @@ typedef struct puter__tls {
     bool self_signed;        /* of the certificate that was refused */
     uint32_t wrong;          /* why it was: MBEDTLS_X509_BADCERT_* */
     int roots_seen;          /* certificates in the store */
+    puter_result store_result; /* PUTER_OK, or that memory was short for it */
     char store[128];         /* its name, for messages */
     puter_writer der;        /* the certificate being read from the store */
     const mbedtls_x509_crt *chain; /* what the peer sent */
@@ -2743,7 +2746,9 @@ static void puter__pem_feed(puter__tls *tls, puter__pem *pem, const char *text,
         } else if (pem->inside && c == '-') {
             pem->inside = false;
             pem->length = 1; /* the rest of this line begins nothing */
-            if (tls->der.result == PUTER_OK)
+            if (tls->der.result != PUTER_OK)
+                tls->store_result = tls->der.result;
+            else
                 puter__store_offer(tls, (unsigned char *)tls->der.text,
                                    tls->der.length);
         } else if (pem->inside) {
@@ -2809,6 +2814,8 @@ static int puter__store_directory(puter__tls *tls, const char *path)
         puter__append_string(&name, entry->d_name);
         if (name.result == PUTER_OK)
             puter__store_file(tls, name.text); /* "." fails, as it should */
+        else
+            tls->store_result = name.result;
     }
     closedir(directory);
     puter_writer_free(&name);
@@ -2859,7 +2866,7 @@ static puter_result puter__store_read(puter__tls *tls)
     const char *path = puter__store_named(tls);
     int error = ENOENT;
     tls->roots_seen = 0;
-    puter__rewind(&tls->der);
+    tls->store_result = PUTER_OK;
     if (tls->options->ca_data != NULL) {
         path = "ca_data";
         puter__store_memory(tls, (const unsigned char *)tls->options->ca_data,
@@ -2888,7 +2895,7 @@ static puter_result puter__store_read(puter__tls *tls)
                            "certificates: %s: %s; set ca_file or "
                            "$SSL_CERT_FILE to a PEM file of CA certificates",
                            path, strerror(error));
-    if (tls->der.result != PUTER_OK)
+    if (tls->store_result != PUTER_OK)
         return puter__fail_memory(tls->report);
     if (tls->roots_seen == 0)
         return puter__fail(tls->report, PUTER_ERR_CERT,
@@ -3069,8 +3076,8 @@ static int puter__tls_receive(void *ctx, unsigned char *buffer, size_t size)
 static int puter__tls_send(void *ctx, const unsigned char *data, size_t size)
 {
     puter__tls *tls = (puter__tls *)ctx;
-    return puter__tls_below(tls,
-                            tls->below->write(tls->below->ctx, data, size));
+    int count = tls->below->write(tls->below->ctx, data, size);
+    return puter__tls_below(tls, count != 0 ? count : PUTER_ERR_CLOSED);
 }
 
 /* A TLS 1.3 ticket makes some versions return early, from any call: there is
@@ -3132,6 +3139,8 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
     char code[16];
     size_t i, at = sizeof code;
     unsigned rest = (unsigned)-error;
+    if (tls->report->error.result == PUTER_ERR_NOMEM)
+        return PUTER_ERR_NOMEM; /* of ours, met on the way */
     if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
         error == PUTER__BAD_CERTIFICATE)
         return puter__tls_refused(tls);
@@ -3167,9 +3176,10 @@ static int puter__tls_entropy(void *ctx, unsigned char *out, size_t size)
     int error = MBEDTLS_ERR_CTR_DRBG_ENTROPY_SOURCE_FAILED;
     mbedtls_entropy_context *entropy =
         (mbedtls_entropy_context *)PUTER_MALLOC(sizeof *entropy);
-    (void)ctx;
-    if (entropy == NULL)
+    if (entropy == NULL) {
+        puter__fail_memory((puter__report *)ctx);
         return error;
+    }
     mbedtls_entropy_init(entropy);
     error = mbedtls_entropy_func(entropy, out, size);
     mbedtls_entropy_free(entropy);
@@ -3194,7 +3204,8 @@ static int puter__tls_configure(puter__tls *tls)
 #endif
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ctr_drbg_init(&tls->random);
-    error = mbedtls_ctr_drbg_seed(&tls->random, puter__tls_entropy, NULL,
+    error = mbedtls_ctr_drbg_seed(&tls->random, puter__tls_entropy,
+                                  tls->report,
                                   (const unsigned char *)"puter.h", 7);
 #endif
     if (error == 0)
@@ -4209,6 +4220,15 @@ static void puter__launch(puter_client *client)
 #endif
 }
 
+/* Whether these bytes are a result for the caller's sink. */
+static bool puter__is_for_sink(const puter_client *client)
+{
+    return client->kind == PUTER__CALL && client->call->sink != NULL &&
+           client->http.status < 300 &&
+           !puter__contains_nocase(client->http.content_type, "json") &&
+           !puter__contains_nocase(client->http.content_type, "text/html");
+}
+
 /* The head is in: what kind of body follows, and may it be so long? */
 static puter_result puter__begin_body(puter_client *client)
 {
@@ -4219,7 +4239,8 @@ static puter_result puter__begin_body(puter_client *client)
         return PUTER_OK; /* a yes has no body, whatever its head says */
     client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
                        puter__contains_nocase(http->content_type, "ndjson");
-    if (http->has_length && limit > 0 && http->left > limit)
+    if (http->has_length && limit > 0 && http->left > limit &&
+        !puter__is_for_sink(client))
         return puter__fail(&client->report, PUTER_ERR_LIMIT,
                            "the reply is longer than max_reply_bytes");
     return PUTER_OK;
@@ -4389,12 +4410,12 @@ static puter_result puter__send(puter_client *client)
                 return puter__transport_failed(client, written);
             break;
         }
-        if (count == PUTER_WANT_READ || count == PUTER_WANT_WRITE) {
+        if (puter__must_wait(client, count)) {
             client->want = PUTER_READABLE | PUTER_WRITABLE;
             return PUTER_WAIT;
         }
         if (count <= 0)
-            break;
+            return puter__transport_failed(client, count);
     }
     puter__forget_error(client); /* of a write; the reply counts */
     client->http.close |= client->sent < client->out.length;
@@ -4797,27 +4818,31 @@ static const char *puter__advice(puter_result result)
     }
 }
 
-/* A string of the reply, decoded for a message. */
+/* A string of the reply, decoded for a moment; "" for another value, NULL
+ * where memory is short. */
 static const char *puter__words(puter_client *client, puter_value value)
 {
     uint32_t high = 0;
     puter__rewind(&client->scratch);
+    puter__append(&client->scratch, "", 0);
     puter__append_value(&client->scratch, value, &high);
-    return client->scratch.length > 0 ? client->scratch.text : "";
+    return client->scratch.result == PUTER_OK ? client->scratch.text : NULL;
 }
 
 /* The service's code, where it looks like one: a word that may be printed
- * and is not the token. */
-static void puter__keep_code(puter_client *client, puter_value value)
+ * and is not the token; else "". False where memory is short. */
+static bool puter__take_code(puter_client *client, puter_value value,
+                             char out[48])
 {
     const char *code = puter__words(client, value);
-    size_t length = strlen(code);
-    puter__report *report = &client->report;
-    report->error.code[0] = '\0';
-    if (length < sizeof report->error.code && puter__is_token(code, length) &&
+    const puter__report *report = &client->report;
+    size_t length = code != NULL ? strlen(code) : 0;
+    out[0] = '\0';
+    if (length < 48 && puter__is_token(code, length) &&
         (report->secret_length == 0 ||
          strstr(code, report->secret) == NULL))
-        memcpy(report->error.code, code, length + 1);
+        memcpy(out, code, length + 1);
+    return code != NULL;
 }
 
 /* A failure that the service put in words: {"message","code"} or {"error":
@@ -4829,20 +4854,24 @@ static puter_result puter__refused(puter_client *client, puter_value root)
     puter_value object = puter__is(inner, PUTER_OBJECT) ? inner : root;
     puter_value words = puter_json_get(object, "message");
     int status = error->http_status;
+    char code[sizeof error->code];
     puter_result result;
     if (!puter__is(words, PUTER_STRING))
         words = inner;
     if (status < 400)
         status = (int)(puter_json_integer(puter_json_get(object, "status")) &
                        0x3FF);
-    puter__keep_code(client, puter_json_get(object, "code"));
+    if (!puter__take_code(client, puter_json_get(object, "code"), code) ||
+        puter__words(client, words) == NULL)
+        return puter__client_memory(client);
+    result = puter__classify(code, status);
+    puter__fail(&client->report, result,
+                "the service says: %.*s (HTTP %d%s%s); %s", 300,
+                client->scratch.text, error->http_status,
+                code[0] != '\0' ? ", " : "", code, puter__advice(result));
+    memcpy(error->code, code, sizeof code);
     error->retry_after_ms = client->http.retry_after_ms;
-    result = puter__classify(error->code, status);
-    return puter__fail(&client->report, result,
-                       "the service says: %.*s (HTTP %d%s%s); %s", 300,
-                       puter__words(client, words), error->http_status,
-                       error->code[0] != '\0' ? ", " : "", error->code,
-                       puter__advice(result));
+    return result;
 }
 
 /* A failure in no such words: an empty reply, a proxy's page. */
@@ -4854,18 +4883,19 @@ static puter_result puter__no_sense(puter_client *client, const char *wrong)
     puter_result result = http->status < 300
                               ? PUTER_ERR_PROTOCOL
                               : puter__classify("", http->status);
+    puter__fail(&client->report, result,
+                "%s answered HTTP %d with %s: %s%.*s%s; %s",
+                client->url.host, http->status,
+                http->content_type[0] != '\0' ? http->content_type
+                                              : "no content type",
+                shown ? "\"" : "an empty body", 100,
+                shown ? body->text : "", shown ? "\"" : "",
+                wrong != NULL ? wrong
+                : http->status == 403
+                    ? "the service may want another origin_header"
+                    : puter__advice(result));
     client->report.error.retry_after_ms = http->retry_after_ms;
-    return puter__fail(&client->report, result,
-                       "%s answered HTTP %d with %s: %s%.*s%s; %s",
-                       client->url.host, http->status,
-                       http->content_type[0] != '\0' ? http->content_type
-                                                     : "no content type",
-                       shown ? "\"" : "an empty body", 100,
-                       shown ? body->text : "", shown ? "\"" : "",
-                       wrong != NULL ? wrong
-                       : http->status == 403
-                           ? "the service may want another origin_header"
-                           : puter__advice(result));
+    return result;
 }
 
 /* "No such driver", in each of the three ways that services say it, and
@@ -5094,6 +5124,27 @@ static void puter__write_text_block(puter_writer *out, const char *text)
         puter__write_part(out, &part);
 }
 
+/* Arguments as an object. A model may write what is none; then the text goes
+ * back as {"invalid":...}, since a service would refuse anything else. */
+static void puter__write_input(puter_writer *out, const char *arguments)
+{
+    puter_error error;
+    puter_json *json = NULL;
+    if (puter__is_empty(arguments))
+        arguments = "{}";
+    json = puter_json_parse(arguments, strlen(arguments), &error);
+    if (puter__is(puter_json_root(json), PUTER_OBJECT)) {
+        puter_write_raw(out, arguments, strlen(arguments));
+    } else if (error.result == PUTER_ERR_NOMEM) {
+        out->result = PUTER_ERR_NOMEM;
+    } else {
+        puter_write_begin_object(out);
+        puter__write_member(out, "invalid", arguments);
+        puter_write_end_object(out);
+    }
+    puter_json_free(json);
+}
+
 /* A call as the block whose input is an object: the other spelling, arguments
  * as a string, reaches some vendors encoded twice. */
 static void puter__write_call(puter_writer *out, const puter_tool_call *call)
@@ -5103,10 +5154,7 @@ static void puter__write_call(puter_writer *out, const puter_tool_call *call)
     puter__write_member(out, "id", call->id);
     puter__write_member(out, "name", call->name);
     puter_write_key(out, "input");
-    if (puter__is_empty(call->arguments))
-        puter_write_raw(out, "{}", 2);
-    else
-        puter_write_raw(out, call->arguments, strlen(call->arguments));
+    puter__write_input(out, call->arguments);
     puter_write_end_object(out);
 }
 
@@ -5795,8 +5843,10 @@ PUTER_API puter_result puter_history_load(puter_history *history,
     puter_json_free(json);
     if (error != NULL)
         *error = report.error;
-    if (result != PUTER_OK)
+    if (result != PUTER_OK) {
+        puter_history_free(&loaded);
         return result;
+    }
     puter_history_free(history);
     *history = loaded;
     return PUTER_OK;
@@ -5903,15 +5953,6 @@ static void puter__discard_told(puter_client *client, bool text)
     answer->text.told = answer->reasoning.told = 0;
 }
 
-/* Whether these bytes are a result for the caller's sink. */
-static bool puter__is_for_sink(const puter_client *client)
-{
-    return client->kind == PUTER__CALL && client->call->sink != NULL &&
-           client->http.status < 300 &&
-           !puter__contains_nocase(client->http.content_type, "json") &&
-           !puter__contains_nocase(client->http.content_type, "text/html");
-}
-
 /* Takes from the span: of a stream one line or less, else all. */
 static puter_result puter__take_span(puter_client *client)
 {
@@ -5988,7 +6029,7 @@ static puter_result puter__read_reply(puter_client *client)
     if (client->http.status >= 400 ||
         (puter__is(success, PUTER_BOOL) && !puter_json_bool(success))) {
         puter_result result = puter__refused(client, root);
-        if (puter__lacks_driver(client, root))
+        if (result != PUTER_ERR_NOMEM && puter__lacks_driver(client, root))
             return puter__reroute(client);
         client->learned = client->route;
         return result;
@@ -6121,7 +6162,7 @@ static bool puter__may_retry(const puter_client *client, puter_result result)
         return true;
     return client->kind == PUTER__GET &&
            (result == PUTER_ERR_CLOSED ||
-            (status >= 502 && status <= 504));
+            (result == PUTER_ERR_SERVICE && status >= 502 && status <= 504));
 }
 
 /* 250, 500, 1000, then 2000 ms, each up to a quarter longer, so that clients
@@ -6339,8 +6380,10 @@ static puter_result puter__next_round(puter_client *client)
         result = puter__check_json(client, "the arguments of a tool's call",
                                    message.tool_calls[i].arguments,
                                    PUTER_OBJECT);
+    if (result == PUTER_ERR_ARGUMENT) /* but not the caller's */
+        client->report.error.result = result = PUTER_ERR_PROTOCOL;
     if (result != PUTER_OK)
-        return client->report.error.result = PUTER_ERR_PROTOCOL;
+        return result;
     if (answer->turns.length == 0)
         puter_write_begin_array(&answer->turns);
     puter__write_message(&answer->turns, &message);
@@ -6661,12 +6704,12 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
 static bool puter__is_of(puter_client *client, puter_value model,
                          const char *provider)
 {
-    const char *name;
-    if (puter__is(model, PUTER_OBJECT)) {
-        name = puter__words(client, puter_json_get(model, "provider"));
-        return puter__same_nocase(name, strlen(name), provider);
-    }
-    name = puter__words(client, model);
+    bool object = puter__is(model, PUTER_OBJECT);
+    const char *name = puter__words(
+        client, object ? puter_json_get(model, "provider") : model);
+    if (name == NULL || object)
+        return name != NULL &&
+               puter__same_nocase(name, strlen(name), provider);
     return puter__same_nocase(name, strcspn(name, ":"), provider) ||
            strcmp(puter_driver_for_model(name), provider) == 0;
 }
@@ -6687,8 +6730,11 @@ static puter_result puter__shape_models(puter_client *client,
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value model = puter_json_at(list, i);
         const char *text = puter__span(model, &length);
-        if (provider != NULL && !puter__is_of(client, model, provider))
+        if (provider != NULL && !puter__is_of(client, model, provider)) {
+            if (client->scratch.result != PUTER_OK)
+                out->result = client->scratch.result;
             continue;
+        }
         if (puter__is(model, PUTER_STRING)) /* with its quotes */
             puter_write_raw(out, text - 1, length + 2);
         else
@@ -6745,36 +6791,49 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
 
 /* -- thin forms of puter_call -- */
 
-/* The text in a result: of OCR {blocks:[{text}]}, {pages:[{markdown}]} or
- * {text}; of transcription {text} or a string; of the store any value. */
+/* The text in a result of reading or hearing: {blocks:[{text}]},
+ * {pages:[{markdown}]}, {text} or a string. */
 static void puter__read_text(puter__answer *answer, puter_value result)
 {
+    puter_writer *text = &answer->text.writer;
     puter_value list = puter__first_of(result, "blocks", "pages");
-    size_t i, length;
-    const char *text;
-    if (puter__is(puter_json_get(result, "text"), PUTER_STRING))
-        result = puter_json_get(result, "text");
-    for (i = 0; i < puter_json_count(list); i++) {
-        puter_value item = puter_json_at(list, i);
-        puter__append(&answer->text.writer, "\n", i > 0);
-        puter__channel_add(&answer->text,
-                           puter__first_of(item, "text", "markdown"));
-    }
-    if (puter__is(result, PUTER_STRING)) {
+    size_t i;
+    if (puter__is(result, PUTER_OBJECT))
+        puter__channel_add(&answer->text, puter_json_get(result, "text"));
+    else
         puter__channel_add(&answer->text, result);
-    } else if (i == 0 && puter_json_type(result) > PUTER_NULL) {
-        text = puter__span(result, &length);
-        puter__append(&answer->text.writer, text, length);
+    for (i = 0; i < puter_json_count(list); i++) {
+        puter_value item = puter__first_of(puter_json_at(list, i), "text",
+                                           "markdown");
+        if (!puter__is(item, PUTER_STRING))
+            continue;
+        puter__append(text, "\n", text->length > 0);
+        puter__channel_add(&answer->text, item);
     }
-    puter__settle(&answer->text.writer, &answer->text.high);
+    puter__settle(text, &answer->text.high);
 }
+
+/* Any value: a string's characters, or its JSON; of null nothing. */
+static void puter__read_any(puter__answer *answer, puter_value result)
+{
+    size_t length;
+    const char *text = puter__span(result, &length);
+    puter__channel_add(&answer->text, result);
+    puter__settle(&answer->text.writer, &answer->text.high);
+    if (puter_json_type(result) > PUTER_NULL &&
+        !puter__is(result, PUTER_STRING))
+        puter__append(&answer->text.writer, text, length);
+}
+
+typedef void puter__reader(puter__answer *answer, puter_value result);
 
 /* Calls with args that were written, and reads the result's text; `meant`
  * tells whether what the call cannot do without was there. */
 static puter_result puter__call_with(puter_client *client,
                                      const char *interface_name,
                                      const char *method, bool meant,
-                                     puter_writer *args, puter_reply *reply)
+                                     puter_writer *args, puter__reader *read,
+                                     puter_reply *reply)
 {
     puter_call_request call = PUTER__ZERO;
     puter_result result = puter__enter_for(client, reply);
@@ -6797,9 +6856,11 @@ static puter_result puter__call_with(puter_client *client,
         while (puter__next(client, &event, true) == 1)
             continue;
         if (client->phase == PUTER__REPLIED && client->json.count > 0)
-            puter__read_text(client->answer,
-                             puter_json_get(puter_json_root(&client->json),
-                                            "result"));
+            read(client->answer,
+                 puter_json_get(puter_json_root(&client->json), "result"));
+        if (client->phase == PUTER__REPLIED &&
+            puter__body_result(client) != PUTER_OK)
+            client->phase = PUTER__FAILED;
         result = puter__end(client, reply);
     }
     puter_writer_free(args);
@@ -6816,7 +6877,8 @@ PUTER_API puter_result puter_text_to_image(puter_client *client,
     puter__write_member(&args, "prompt", prompt);
     puter__write_member(&args, "model", model);
     return puter__call_with(client, "puter-image-generation", "generate",
-                            !puter__is_empty(prompt), &args, reply);
+                            !puter__is_empty(prompt), &args, puter__read_any,
+                            reply);
 }
 
 PUTER_API puter_result puter_text_to_speech(puter_client *client,
@@ -6831,7 +6893,8 @@ PUTER_API puter_result puter_text_to_speech(puter_client *client,
     puter__write_member(&args, "language", language);
     puter__write_member(&args, "voice", voice);
     return puter__call_with(client, "puter-tts", "synthesize",
-                            !puter__is_empty(text), &args, reply);
+                            !puter__is_empty(text), &args, puter__read_any,
+                            reply);
 }
 
 PUTER_API puter_result puter_image_to_text(puter_client *client,
@@ -6842,7 +6905,8 @@ PUTER_API puter_result puter_image_to_text(puter_client *client,
     puter_write_begin_object(&args);
     puter__write_member(&args, "source", source);
     return puter__call_with(client, "puter-ocr", "recognize",
-                            !puter__is_empty(source), &args, reply);
+                            !puter__is_empty(source), &args, puter__read_text,
+                            reply);
 }
 
 PUTER_API puter_result puter_speech_to_text(puter_client *client,
@@ -6858,7 +6922,8 @@ PUTER_API puter_result puter_speech_to_text(puter_client *client,
                           mime_type != NULL ? mime_type : "audio/mpeg");
     puter__write_member(&args, "model", model);
     return puter__call_with(client, "puter-speech2txt", "transcribe",
-                            data != NULL && size > 0, &args, reply);
+                            data != NULL && size > 0, &args, puter__read_text,
+                            reply);
 }
 
 PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
@@ -6868,7 +6933,8 @@ PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
     puter_write_begin_object(&args);
     puter__write_member(&args, "key", key);
     return puter__call_with(client, "puter-kvstore", "get",
-                            !puter__is_empty(key), &args, reply);
+                            !puter__is_empty(key), &args, puter__read_any,
+                            reply);
 }
 
 PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
@@ -6890,7 +6956,8 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
     else
         puter_write_null(&args);
     return puter__call_with(client, "puter-kvstore", "set",
-                            !puter__is_empty(key), &args, reply);
+                            !puter__is_empty(key), &args, puter__read_any,
+                            reply);
 }
 
 PUTER_API puter_result puter_kv_list(puter_client *client,
@@ -6898,9 +6965,10 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
 {
     puter_writer args = PUTER__ZERO;
     puter_write_begin_object(&args);
+    puter__write_member(&args, "as", "keys");
     puter__write_member(&args, "pattern", pattern);
     return puter__call_with(client, "puter-kvstore", "list", true, &args,
-                            reply);
+                            puter__read_any, reply);
 }
 
 /* -- open and close -- */

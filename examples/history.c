@@ -32,10 +32,8 @@ static bool ask(puter_history *history, const char *question)
     request.message_count = history->message_count;
     good = puter_chat(client, &request, &reply) == PUTER_OK && good &&
            puter_history_add_reply(history, &reply) == PUTER_OK;
-    if (good)
-        puts(reply.text);
-    else
-        fprintf(stderr, "history: %s\n", puter_last_error(client)->message);
+    fprintf(good ? stdout : stderr, "%s\n",
+            good ? reply.text : puter_last_error(client)->message);
     puter_reply_free(&reply);
     puter_close(client);
     return good;
@@ -61,10 +59,11 @@ static bool save(const puter_history *history, const char *path)
 int main(int argc, char **argv)
 {
     puter_history history = {0};
-    bool good = argc == 3 && *argv[2] && load(&history, argv[1]) &&
-                ask(&history, argv[2]) && save(&history, argv[1]);
-    if (argc != 3 || !*argv[2])
+    bool used = argc == 3 && *argv[2];
+    bool good = used && load(&history, argv[1]) && ask(&history, argv[2]) &&
+                save(&history, argv[1]);
+    if (!used)
         fputs("usage: history FILE QUESTION\n", stderr);
     puter_history_free(&history);
-    return !good;
+    return used ? !good : 2;
 }

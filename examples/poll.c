@@ -11,10 +11,9 @@
 #include <stdio.h>
 
 typedef struct talk {
-    puter_client *client;
+    puter_client *client;  /* NULL when it is over */
     puter_request request; /* has to stay until its answer has ended */
     puter_result result;
-    bool over;
 } talk;
 
 /* A failure to begin is told again by the first puter_stream_next. */
@@ -26,17 +25,17 @@ static void begin(talk *t, const char *model, const char *question)
     t->request.model = model;
     t->request.prompt = question;
     t->request.discard = true;
-    puter_stream_begin(t->client, &t->request);
+    t->result = puter_stream_begin(t->client, &t->request);
 }
 
 static void end(talk *t)
 {
-    t->over = true;
     t->result = puter_stream_end(t->client, NULL);
     if (t->result != PUTER_OK)
         fprintf(stderr, "%s: %s\n", t->request.model,
                 puter_last_error(t->client)->message);
     puter_close(t->client);
+    t->client = NULL;
 }
 
 /* Takes what has come; being called too early does no harm. */
@@ -53,17 +52,17 @@ static void advance(talk *t)
 }
 
 /* Waits until a client can go on: for its descriptor, which is -1 during a
- * pause before a retry, and never longer than its deadline. */
+ * pause before a retry, and never longer than its deadline. What is over has
+ * neither. */
 static void wait_for(const talk *talks, size_t count)
 {
     struct pollfd items[2];
     int timeout = -1;
     size_t i;
     for (i = 0; i < count; i++) {
-        const puter_client *client = talks[i].client;
-        int left = talks[i].over ? -1 : puter_client_deadline(client);
-        int events = puter_client_events(client);
-        items[i].fd = talks[i].over ? -1 : puter_client_fd(client);
+        int events = puter_client_events(talks[i].client);
+        int left = puter_client_deadline(talks[i].client);
+        items[i].fd = puter_client_fd(talks[i].client);
         items[i].events = (short)((events & PUTER_READABLE ? POLLIN : 0) |
                                   (events & PUTER_WRITABLE ? POLLOUT : 0));
         if (timeout < 0 || (left >= 0 && left < timeout))
@@ -78,10 +77,12 @@ int main(void)
     size_t i;
     begin(&talks[0], "gpt-4", "Halo, siapa kamu?");
     begin(&talks[1], "claude-3-5-sonnet", "Apa kabar?");
-    while (!talks[0].over || !talks[1].over) {
+    for (;;) {
         for (i = 0; i < 2; i++)
-            if (!talks[i].over)
+            if (talks[i].client)
                 advance(&talks[i]);
+        if (!talks[0].client && !talks[1].client)
+            break;
         wait_for(talks, 2);
     }
     return talks[0].result != PUTER_OK || talks[1].result != PUTER_OK;

@@ -21,7 +21,16 @@
 #include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/rsa.h>
+#include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
+
+/* Mbed TLS 3 does TLS 1.3 through PSA, which must be set up before any TLS. */
+#if defined(MBEDTLS_USE_PSA_CRYPTO) || \
+    (MBEDTLS_VERSION_NUMBER >= 0x03000000 && \
+     defined(MBEDTLS_SSL_PROTO_TLS1_3))
+#define TLS_OVER_PSA
+#include <psa/crypto.h>
+#endif
 
 #define CERT_FROM "20200101000000"
 #define CERT_UNTIL "20491231235959"

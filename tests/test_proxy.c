@@ -344,6 +344,29 @@ static void test_kept_tunnel(void)
     script_close(&peer, client);
 }
 
+/* What is sent again goes the same way. */
+static void test_repeated_request(void)
+{
+    static const char wait[] =
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n"
+        "Content-Type: application/json\r\nConnection: close\r\n\r\n{}";
+    script peer = {0};
+    puter_client *client = open_through(&peer, "https://example.org", PROXY);
+    CHECK_IN("repeated request");
+    script_text(&peer, YES);
+    script_text(&peer, wait);
+    script_next_connection(&peer);
+    script_text(&peer, YES);
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    CHECK_INT(peer.opens, 2);
+    if (CHECK_INT(peer.request_count, 4)) {
+        CHECK_STR(peer.requests[2].bytes, peer.requests[0].bytes);
+        CHECK_STR(peer.requests[3].bytes, peer.requests[1].bytes);
+    }
+    script_close(&peer, client);
+}
+
 /* ---- the environment ---------------------------------------------------- */
 
 static const char *const variables[] = {"HTTPS_PROXY", "https_proxy",
@@ -783,6 +806,7 @@ int main(void)
     test_early_ends();
     test_no_answer();
     test_kept_tunnel();
+    test_repeated_request();
     test_environment();
     test_exceptions();
     test_options_first();

@@ -529,7 +529,7 @@ static void test_without_tls(void)
  * what is drawn by lot. */
 static void test_tls(void)
 {
-    enum { DRAWS = 6 };
+    enum { DRAWS = 5 };
     uint64_t seed = 4;
     size_t i, draw;
     fail_everything(&catalogue[2], &secure);

@@ -20,15 +20,8 @@
 #include "script.h"
 
 #include <mbedtls/platform.h>
-#include <mbedtls/ssl.h>
 #ifdef MBEDTLS_SSL_TICKET_C
 #include <mbedtls/ssl_ticket.h>
-#endif
-#if defined(MBEDTLS_USE_PSA_CRYPTO) || \
-    (MBEDTLS_VERSION_NUMBER >= 0x03000000 && \
-     defined(MBEDTLS_SSL_PROTO_TLS1_3))
-#define PEER_PSA
-#include <psa/crypto.h>
 #endif
 
 #include <arpa/inet.h>
@@ -389,7 +382,7 @@ static inline void peer_run(int line)
     static peer_state state; /* for its size; a process has one */
     signal(SIGPIPE, SIG_IGN);
     cert_must(mbedtls_ctr_drbg_reseed(&cert_random, NULL, 0), "reseeding");
-#ifdef PEER_PSA
+#ifdef TLS_OVER_PSA
     cert_must((int)psa_crypto_init(), "setting up PSA");
 #endif
     while (recv(line, &state.job, sizeof state.job, MSG_WAITALL) ==
