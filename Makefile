@@ -32,9 +32,11 @@ LACKING := $(shell $(need) -n libev 2>/dev/null || echo libev) \
 
 EXAMPLES = $(filter-out $(LACKING),$(patsubst examples/%.c,%, \
                $(wildcard examples/*.c)))
-TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c))
+FUZZERS  = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
+TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) \
+           $(FUZZERS:%=$(BUILD)/replay_%)
 HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck)
-CHECKS   = tests/compile tests/readme
+CHECKS   = tests/compile tests/readme tests/examples
 HEADERS  = puter.h $(wildcard tests/*.h)
 
 export BUILD CC CXX TLS LIBS
@@ -64,6 +66,11 @@ matrix: $(BUILD)/standin
 packaging: $(BUILD)/standin
 	@tests/packaging
 
+# Each fuzzer for so many seconds, one after another.
+SECONDS = 60
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
+	@tests/fuzz $(SECONDS) $(FUZZERS)
+
 # Which of puter.h's lines and branches the tests reach.
 coverage:
 	@$(need) gcovr
@@ -81,12 +88,24 @@ fmt:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo test test-mbedtls3 matrix packaging coverage size fmt clean
+.PHONY: all demo test test-mbedtls3 matrix packaging fuzz coverage size fmt clean
 
 # ---- how things are built ---------------------------------------------------
 
+# What it counts would be taken for branches of puter.h.
+$(BUILD)/test_scale: override CHECKED := $(filter-out --coverage,$(CHECKED))
+
 $(BUILD)/test_%: tests/test_%.c $(HEADERS) | $(BUILD)/.ready
 	$(compile) $(CHECKED) -o $@ $< $(LIBS)
+
+$(BUILD)/replay_%: tests/replay.c tests/fuzz_%.c $(HEADERS) | $(BUILD)/.ready
+	$(compile) $(CHECKED) -DSEEDS='"tests/seeds/$*"' -o $@ \
+	    tests/replay.c tests/fuzz_$*.c $(LIBS)
+
+$(BUILD)/fuzz/%: tests/fuzz_%.c $(HEADERS) | $(BUILD)/fuzz/.ready
+	clang -std=c99 -pthread -I. $(WARN) $(TLS) -O1 -g -Werror \
+	    -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -o $@ $< $(LIBS)
 
 $(BUILD)/checked/%: examples/%.c puter.h | $(BUILD)/.ready
 	$(compile) $(CHECKED) -o $@ $< $(LIBS)
@@ -100,6 +119,8 @@ $(BUILD)/%: examples/%.c puter.h | $(BUILD)/.ready
 $(BUILD)/%: tests/%.c $(HEADERS) | $(BUILD)/.ready
 	$(compile) $(CFLAGS) -o $@ $< $(LIBS)
 
+$(BUILD)/chat $(BUILD)/checked/chat: $(wildcard examples/chat_*.h)
+
 # Line editing, where libedit is installed.
 $(BUILD)/chat $(BUILD)/checked/chat: LIBS += \
     $(shell $(need) -n libedit 2>/dev/null && echo -DHAVE_LIBEDIT -ledit)
@@ -111,6 +132,11 @@ $(BUILD)/embedded_ca $(BUILD)/checked/embedded_ca: $(BUILD)/roots.h
 
 $(BUILD)/roots.h: | $(BUILD)/.ready
 	xxd -i <$(STORE) >$@
+
+$(BUILD)/fuzz/.ready: | $(BUILD)/.ready
+	@$(need) fuzzer
+	@mkdir -p $(BUILD)/fuzz
+	@touch $@
 
 $(BUILD)/.ready:
 	@$(need) mbedtls

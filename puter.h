@@ -2295,6 +2295,18 @@ static bool puter__url_graphic(const char *text, const char *without)
     return true;
 }
 
+/* Whether the last label is a number. Resolvers take such a host for an IPv4
+ * address in another spelling ("127.1", "0x7f.1"), and a certificate's names
+ * would then be held against it. */
+static bool puter__ends_in_number(const char *host)
+{
+    const char *dot = strrchr(host, '.');
+    const char *label = dot != NULL ? dot + 1 : host;
+    return puter__is_digit(*label) &&
+           (puter__starts(label, "0x") ||
+            label[strspn(label, "0123456789")] == '\0');
+}
+
 static bool puter__url_host(puter__url *url, const char *host, size_t length)
 {
     size_t i;
@@ -2310,7 +2322,7 @@ static bool puter__url_host(puter__url *url, const char *host, size_t length)
         url->numeric = inet_pton(AF_INET6, url->host, url->address) == 1;
     else
         url->numeric = inet_pton(AF_INET, url->host, url->address) == 1;
-    return url->numeric || !url->ipv6;
+    return url->numeric || !(url->ipv6 || puter__ends_in_number(url->host));
 }
 
 /* Reads scheme://host[:port][/path]; false where it is anything else. */
@@ -2786,7 +2798,7 @@ static int puter__store_file(puter__tls *tls, const char *path)
     puter__pem pem = PUTER__ZERO;
     char piece[2048];
     ssize_t count;
-    int error, file = open(path, O_RDONLY | O_CLOEXEC);
+    int error, file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
         return errno;
     do {
@@ -2957,6 +2969,8 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
         *flags = 0; /* judged with the whole chain, below */
         return 0;
     }
+    if (cert->raw.p == NULL) /* its algorithm is unknown to the library */
+        return MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG;
     *flags = MBEDTLS_X509_BADCERT_NOT_TRUSTED;
     tls->chain = cert;
     tls->self_signed = cert->issuer_raw.len == cert->subject_raw.len &&
@@ -4537,6 +4551,28 @@ static const char *puter__keep_member(puter__answer *answer, puter_value value,
                                           : NULL;
 }
 
+/* An id for a call that came without: its result must name it, and no other
+ * call of the conversation may have it. */
+static const char *puter__make_id(puter__answer *answer)
+{
+    enum { SIZE = 64 };
+    puter__piece *piece = (puter__piece *)PUTER_MALLOC(sizeof *piece + SIZE);
+    puter_writer id = PUTER__ZERO;
+    if (piece == NULL) {
+        answer->body.result = PUTER_ERR_NOMEM;
+        return "";
+    }
+    piece->next = answer->pieces;
+    answer->pieces = piece;
+    id.text = (char *)(piece + 1);
+    id.capacity = SIZE;
+    puter__append_string(&id, "call_");
+    puter__append_integer(&id, puter__now());
+    puter__append_string(&id, "_");
+    puter__append_integer(&id, (int64_t)answer->calls.length);
+    return id.text;
+}
+
 /* A call of a tool; one without a name cannot be answered and is skipped. */
 static void puter__add_call(puter__answer *answer, puter_value id,
                             puter_value name, puter_value arguments)
@@ -4545,6 +4581,8 @@ static void puter__add_call(puter__answer *answer, puter_value id,
     if (!puter__is(name, PUTER_STRING))
         return;
     call.id = puter__or_empty(puter__keep_value(answer, id));
+    if (call.id[0] == '\0')
+        call.id = puter__make_id(answer);
     call.name = puter__or_empty(puter__keep_value(answer, name));
     call.arguments = puter__keep_value(answer, arguments);
     if (call.arguments == NULL || call.arguments[0] == '\0')
@@ -6960,15 +6998,75 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
                             reply);
 }
 
+/* Whether a key is of a pattern, where '*' is any run of characters. */
+static bool puter__is_key_of(const char *pattern, const char *key)
+{
+    const char *star = NULL, *from = key; /* where the last '*' began */
+    while (*key != '\0') {
+        if (*pattern == '*') {
+            star = ++pattern;
+            from = key;
+        } else if (*pattern == *key) {
+            pattern++;
+            key++;
+        } else if (star != NULL) {
+            pattern = star;
+            key = ++from;
+        } else {
+            return false;
+        }
+    }
+    return pattern[strspn(pattern, "*")] == '\0';
+}
+
+/* Leaves of the keys in a reply's text those of the pattern. */
+static puter_result puter__filter_keys(puter_client *client,
+                                       const char *pattern,
+                                       puter_reply *reply)
+{
+    puter_writer *text = &((puter__answer *)reply->memory)->text.writer;
+    puter_writer kept = PUTER__ZERO;
+    puter_result result =
+        puter__check_json(client, "the keys", reply->text, PUTER_MISSING);
+    puter_value list = puter_json_root(&client->json);
+    size_t i;
+    puter_write_begin_array(&kept);
+    for (i = 0; result == PUTER_OK && i < puter_json_count(list); i++) {
+        const char *key = puter__words(client, puter_json_at(list, i));
+        if (key == NULL)
+            result = puter__client_memory(client);
+        else if (puter__is_key_of(pattern, key))
+            puter_write_string(&kept, key);
+    }
+    puter_write_end_array(&kept);
+    if (result == PUTER_OK && kept.result != PUTER_OK)
+        result = puter__client_memory(client);
+    puter_writer_free(text);
+    *text = kept;
+    reply->text = puter__or_empty(kept.text);
+    reply->length = kept.length;
+    return result;
+}
+
+/* Services of 2025 know no pattern, those of 2026 take a prefix for one: the
+ * rest is done here. */
 PUTER_API puter_result puter_kv_list(puter_client *client,
                                      const char *pattern, puter_reply *reply)
 {
+    size_t prefix = pattern != NULL ? strcspn(pattern, "*") : 0;
     puter_writer args = PUTER__ZERO;
+    puter_result result;
     puter_write_begin_object(&args);
     puter__write_member(&args, "as", "keys");
-    puter__write_member(&args, "pattern", pattern);
-    return puter__call_with(client, "puter-kvstore", "list", true, &args,
-                            puter__read_any, reply);
+    if (prefix > 0) {
+        puter_write_key(&args, "pattern");
+        puter_write_chars(&args, pattern, prefix);
+    }
+    result = puter__call_with(client, "puter-kvstore", "list", true, &args,
+                              puter__read_any, reply);
+    if (result != PUTER_OK || reply == NULL || pattern == NULL)
+        return result;
+    return puter__filter_keys(client, pattern, reply);
 }
 
 /* -- open and close -- */

@@ -640,10 +640,10 @@ static bool start_service(void)
     return true;
 }
 
-/* "127.1" is this machine for every resolver, but not for puter.h: so it may
+/* A mapped address is this machine, but not for puter.h: so it may
  * need a proxy. The certificate does not have it, and the stand-in says that
  * it does not go by that name: then it was reached. */
-#define ALIAS "127.1"
+#define ALIAS "[::ffff:127.0.0.1]"
 #define REACHED PUTER_ERR_REQUEST
 
 /* One way to the service, and how it ends. */

@@ -199,7 +199,8 @@ static const struct {
     {"empty arrays", "[[]", ",[]", "]", true},
     {"arrays in an array", "[0", ",[0,0]", "]", true},
     {"objects in an array", "[0", ",{\"a\":[0]}", "]", true},
-    {"deep arrays", "[0", ",[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]", "]", true},
+    {"deep arrays", "[0", ",[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]", "]",
+     true},
     {"members", "{\"a\":0", ",\"k%zu\":0", "}", true},
     {"members of one name", "{\"a\":0", ",\"a\":0", "}", true},
     {"members with escapes", "{\"a\":0", ",\"\\u0061%zu\":0", "}", true},
@@ -362,9 +363,9 @@ static const struct {
      CHUNKED "30\r\n" ANSWER "\"\r\n", "1\r\na\r\n", "4\r\n\"}}}\r\n0\r\n\r\n",
      20000},
     {"a length that is not met", CHAT, PUTER_ERR_CLOSED, 0, NULL,
-     HEAD "Content-Length: 60000000\r\n\r\n", "Halo. ", "", 5000},
+     HEAD "Content-Length: 60000000\r\n\r\n", "Halo. ", "", 10000},
     {"a chunk that is not met", CHAT, PUTER_ERR_CLOSED, 0, NULL,
-     CHUNKED "3900000\r\n", "Halo. ", "", 5000},
+     CHUNKED "3900000\r\n", "Halo. ", "", 10000},
     {"trailers", CHAT, PUTER_OK, 0, NULL,
      CHUNKED "34\r\n" ANSWER "\"\"}}}\r\n0\r\n", "X: a\r\n", "\r\n", 99},
 };
@@ -474,7 +475,7 @@ static void test_replies(void)
 
 /* ---- streams, on and on ------------------------------------------------- */
 
-/* Counts the allocations that the lines from `from` to `to` of a stream take. */
+/* The allocations that a stream's lines from `from` to `to` take. */
 static size_t blocks_between(size_t from, size_t to, bool discard)
 {
     script peer = {0};

@@ -11,7 +11,8 @@
 #define HOST "api.puter.localhost"
 #define ROOT_NAME "CN=Root,O=puter.h tests"
 #define TEXT "Halo juga!"
-#define BODY "{\"success\":true,\"result\":{\"message\":{\"content\":\"" TEXT "\"}}}"
+#define BODY \
+    "{\"success\":true,\"result\":{\"message\":{\"content\":\"" TEXT "\"}}}"
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 #define ANSWER HEAD "Content-Length: 62\r\n\r\n" BODY
 #define UNTIL_END HEAD "Connection: close\r\n\r\n" BODY
@@ -125,8 +126,9 @@ typedef struct row {
 #define WRONG_HOST .result = PUTER_ERR_CERT, .says = {"another host"}
 #define UNTRUSTED .result = PUTER_ERR_CERT, .says = {"issuer is unknown"}
 
-/* Extensions (RFC 5280 sections 4.2.1.10 and 4.2.1.12). */
+/* Extensions (RFC 5280 sections 4.2.1.6, 4.2.1.10 and 4.2.1.12). */
 static const cert_extension
+    names_nobody = CERT_EXTENSION("\x55\x1d\x11", false, "\x30\0"),
     for_clients = CERT_EXTENSION("\x55\x1d\x25", false,
         "\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02"),
     excludes_host = CERT_EXTENSION("\x55\x1d\x1e", true,
@@ -211,6 +213,9 @@ static const row rows[] = {
     {.name = "a common name, and an address",
      .server = {.subject = "CN=" HOST, .names = ADDRESS("\x7f\0\0\1")},
      WRONG_HOST},
+    {.name = "a common name, and no alternative ones in their extension",
+     .server = {.subject = "CN=" HOST, .names = no_names,
+                .extension = &names_nobody}, WRONG_HOST},
     {.name = "the name as e-mail",
      .server = {.names = SAN_LIST(SAN(SAN_EMAIL, HOST))}, WRONG_HOST},
     {.name = "the name as a URI",
@@ -842,6 +847,7 @@ static void test_stores(void)
     for (i = 0; i < sizeof stores / sizeof *stores; i++)
         try_store(&stores[i]);
 }
+
 /* -- which store counts -- */
 
 /* Files and directories that are there; the names tell what they hold. */
@@ -1002,6 +1008,8 @@ int main(void)
     };
     size_t i;
     CHECK_INT(strlen(BODY), 62);
+    unsetenv("SSL_CERT_FILE");
+    unsetenv("SSL_CERT_DIR");
     cert_start();
     make_keys();
     the_root = make_root(ROOT_NAME, &root_key);

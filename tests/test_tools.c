@@ -283,6 +283,37 @@ static void test_exact_arguments(void)
     bench_close(&it);
 }
 
+/* Calls that come without an id get one, each its own: their results could
+ * not be told apart. */
+static void test_missing_ids(void)
+{
+    bench it;
+    puter_json *sent;
+    puter_value turns, asked[2], answered[2];
+    const char *body;
+    int i;
+    CHECK_IN("missing ids");
+    bench_open(&it, NULL);
+    script_reply(&it.peer, 200, OPENAI("null", CALL("", "time", "{}") ","
+        "{\"function\":{\"name\":\"weather\",\"arguments\":\"{}\"}}"));
+    script_reply(&it.peer, 200, DONE);
+    CHECK_INT(ask(&it, false, NULL), PUTER_OK);
+    body = script_sent(&it.peer, 1);
+    sent = puter_json_parse(body, strlen(body), NULL);
+    turns = puter_json_get(puter_json_root(sent), "args.messages");
+    asked[0] = puter_json_get(turns, "[1].content[0].id");
+    asked[1] = puter_json_get(turns, "[1].content[1].id");
+    answered[0] = puter_json_get(turns, "[2].tool_call_id");
+    answered[1] = puter_json_get(turns, "[3].tool_call_id");
+    for (i = 0; i < 2; i++) {
+        CHECK(puter_json_string(asked[i], NULL)[0] != '\0');
+        CHECK(same_string(asked[i], answered[i]));
+    }
+    CHECK(!same_string(asked[0], asked[1]));
+    puter_json_free(sent);
+    bench_close(&it);
+}
+
 /* ---- what a tool says --------------------------------------------------- */
 
 static void test_outcomes(void)
@@ -849,6 +880,7 @@ int main(void)
     test_spellings();
     test_second_request();
     test_exact_arguments();
+    test_missing_ids();
     test_outcomes();
     test_json_outcome();
     test_calls_left();

@@ -426,7 +426,8 @@ static void check_result(const torture_client *c, const exchange *it,
         script_check_failure(c->client, seen->result);
     if (seen->result > PUTER_ERR_AUTH) /* it is none of the service's */
         CHECK_STR(error->code, "");
-    CHECK_INT(seen->complete, seen->result == PUTER_OK && it->run != leave_stream);
+    CHECK_INT(seen->complete,
+              seen->result == PUTER_OK && it->run != leave_stream);
     if (seen->result == it->result)
         CHECK_STR(seen->text, it->text);
     else
@@ -533,6 +534,7 @@ static void test_tls(void)
     uint64_t seed = 4;
     size_t i, draw;
     fail_everything(&catalogue[2], &secure);
+    CHECK(!TORTURE_THEIRS || torture.count[STEP_THEIRS] > 0);
     for (i = 0; i < COUNT(catalogue); i++) {
         effort usual = measure(&catalogue[i], &proxied);
         measure(&catalogue[i], &crawling);
@@ -621,6 +623,39 @@ static void test_open(void)
         CHECK_INT(torture.held, 0);
     }
 }
+
+/* The client's own sockets, which ask libc for addresses. Nobody listens. */
+static void check_sockets(torture_step step, bool on)
+{
+    puter_options options = {0};
+    size_t n, needed = 1;
+    options.no_environment = true;
+    options.token = SCRIPT_TOKEN;
+    options.api_origin = "http://127.0.0.1:1";
+    for (n = 1; n <= needed; n++) {
+        puter_client *client = puter_open(&options);
+        puter_result result;
+        CHECK_IN("sockets, step %d, %zu%s", step, n, on ? " and on" : "");
+        torture_arm(step, n, on);
+        result = puter_ask(client, NULL, "Halo", NULL);
+        torture_disarm();
+        needed = torture.count[step];
+        if (step == STEP_OURS || n > needed)
+            CHECK_INT(result,
+                      n > needed ? PUTER_ERR_CONNECT : PUTER_ERR_NOMEM);
+        script_check_failure(client, result);
+        puter_close(client);
+        CHECK_INT(torture.held, 0);
+    }
+}
+
+static void test_sockets(void)
+{
+    check_sockets(STEP_OURS, false);
+    check_sockets(STEP_THEIRS, false);
+    check_sockets(STEP_THEIRS, true);
+}
+
 /* ---- a conversation ----------------------------------------------------- */
 
 static puter_result add_turn(puter_history *history)
@@ -703,6 +738,7 @@ int main(int argc, char **argv)
     test_tls();
     test_stores();
     test_open();
+    test_sockets();
     test_history();
     unlink(settings.ca_path);
     return check_done();

@@ -3,10 +3,10 @@
  * work, and any one of them, or all from one on, can be made to fail.
  *
  *     torture_client it = {0};
+ *     torture_open(&it, NULL, true);
  *     script_reply(&it.peer, 200, "{...}");
- *     torture_open(&it, secure);
  *     torture_arm(STEP_READ, 3, false);
- *     ...
+ *     puter_ask(it.client, ...);
  *     torture_disarm();
  *     torture_close(&it);
  *
@@ -98,8 +98,8 @@ static inline void torture_free(void *memory)
     free(memory);
 }
 
-/* Mbed TLS and libc ask the program for memory before they ask libc: these
- * stand in between, before the sanitizer's functions where it is there. */
+/* Mbed TLS and libc ask the program for memory before they ask libc. So these
+ * are asked, and hand on to the sanitizer's functions where they are there. */
 #ifdef __GLIBC__
 #define TORTURE_THEIRS true
 extern void *__interceptor_malloc(size_t) __attribute__((weak));
