@@ -1500,6 +1500,13 @@ typedef struct puter__node {
 #define PUTER__ESCAPED 8u /* the string holds escapes, not yet decoded */
 #define PUTER__ONE 16u    /* one more in the count */
 
+/* Where puter_json_at was last in a container. */
+typedef struct puter__cursor {
+    size_t parent;
+    size_t index;
+    size_t node;
+} puter__cursor;
+
 struct puter_json {
     const char *text; /* read as it is and not changed... */
     char *copy;       /* ...but for a copy of our own, where strings are
@@ -1508,9 +1515,7 @@ struct puter_json {
     puter__node *nodes;
     size_t count;
     size_t capacity;
-    size_t walk_parent; /* where puter_json_at was last */
-    size_t walk_index;
-    size_t walk_node;
+    puter__cursor cursor[4]; /* of containers, outer ones before inner */
 };
 
 /* The reading of one document. */
@@ -1775,6 +1780,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
                                      size_t length, puter__reading *r)
 {
     bool opened = true;
+    size_t i;
     memset(r, 0, sizeof *r);
     r->json = json;
     r->at = text;
@@ -1783,7 +1789,8 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     json->text = text;
     json->length = length;
     json->count = 0;
-    json->walk_parent = SIZE_MAX;
+    for (i = 0; i < PUTER__COUNT(json->cursor); i++)
+        json->cursor[i].parent = SIZE_MAX;
     if (length > PUTER__MAX_DOCUMENT) {
         puter__read_fail(r, text, "longer than 512 MiB");
         r->result = PUTER_ERR_LIMIT;
@@ -1982,21 +1989,39 @@ PUTER_API size_t puter_json_count(puter_value value)
                : 0;
 }
 
+/* The cursor of a container: behind those of the containers around it, so
+ * that loops inside loops each keep their place. */
+static puter__cursor *puter__cursor_of(puter_json *json, size_t parent)
+{
+    puter__cursor *cursor = json->cursor;
+    puter__cursor *last = cursor + PUTER__COUNT(json->cursor) - 1;
+    while (cursor < last && cursor->parent < parent &&
+           json->nodes[cursor->parent].next > parent)
+        cursor++;
+    if (cursor->parent != parent) {
+        cursor->parent = parent;
+        cursor->index = 0;
+        cursor->node = parent + 1;
+    }
+    return cursor;
+}
+
 /* The element at an index, or the key of the member there. */
 static puter_value puter__child(puter_value value, size_t index)
 {
     puter_json *json = value.json;
     size_t skip = puter__is(value, PUTER_OBJECT) ? 1 : 0;
+    puter__cursor *cursor;
     if (index >= puter_json_count(value))
         return puter__value(NULL, 0);
-    if (json->walk_parent != value.node || json->walk_index > index) {
-        json->walk_parent = value.node;
-        json->walk_index = 0;
-        json->walk_node = value.node + 1;
+    cursor = puter__cursor_of(json, value.node);
+    if (cursor->index > index) {
+        cursor->index = 0;
+        cursor->node = value.node + 1;
     }
-    for (; json->walk_index < index; json->walk_index++)
-        json->walk_node = json->nodes[json->walk_node + skip].next;
-    return puter__value(json, json->walk_node);
+    for (; cursor->index < index; cursor->index++)
+        cursor->node = json->nodes[cursor->node + skip].next;
+    return puter__value(json, cursor->node);
 }
 
 PUTER_API puter_value puter_json_at(puter_value value, size_t index)

@@ -1,7 +1,7 @@
 /* chat_doctor.h - the part of chat that finds out what keeps it from working:
  * a line for each thing that a question needs, in the order it needs them.
  */
-#include <mbedtls/x509_crt.h>
+#include <dirent.h>
 #include <netdb.h>
 
 /* A way to the service: over IPv4 or IPv6. */
@@ -80,19 +80,34 @@ static const char *store_path(const struct examination *x)
     return path;
 }
 
+static size_t count_in_file(const char *path)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----";
+    FILE *file = fopen(path, "r");
+    char line[128];
+    size_t count = 0;
+    while (file && fgets(line, sizeof line, file))
+        count += strncmp(line, begin, sizeof begin - 1) == 0;
+    if (file)
+        fclose(file);
+    return count;
+}
+
+/* How many certificates there are in a PEM file, or in those of a
+ * directory. */
 static size_t count_roots(const char *path)
 {
-    mbedtls_x509_crt roots, *root;
-    struct stat about;
+    DIR *directory = opendir(path);
+    struct dirent *entry;
     size_t count = 0;
-    mbedtls_x509_crt_init(&roots);
-    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
-        mbedtls_x509_crt_parse_path(&roots, path);
-    else
-        mbedtls_x509_crt_parse_file(&roots, path);
-    for (root = &roots; root && root->raw.len; root = root->next)
-        count++;
-    mbedtls_x509_crt_free(&roots);
+    if (!directory)
+        return count_in_file(path);
+    while ((entry = readdir(directory)) != NULL) {
+        char *name = format_text("%s/%s", path, entry->d_name);
+        count += count_in_file(name);
+        free(name);
+    }
+    closedir(directory);
     return count;
 }
 
@@ -108,8 +123,7 @@ static void examine_store(struct examination *x)
     else if (!path)
         note(x, false, "there is none in a usual place; %s", advice);
     else if (!count)
-        note(x, false, "%s holds no certificate that can be read; %s", path,
-             advice);
+        note(x, false, "no certificate can be read from %s; %s", path, advice);
     else
         note(x, true, "%zu certificate%s in %s", count, count == 1 ? "" : "s",
              path);

@@ -2,6 +2,7 @@
  * brings the token to a port of this machine, once; or it is pasted.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <strings.h>
@@ -185,23 +186,18 @@ static bool names_this_machine(const struct door *door, const char *request)
     return false;
 }
 
-static int hex_value(char digit)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found = strchr(digits, digit | 0x20);
-    return digit && found ? (int)(found - digits) : -1;
-}
-
 /* Decodes %XX in place. A plus sign stays: no token has a space. */
 static void decode(char *text)
 {
     char *out = text;
     for (; *text; text++) {
-        int high = *text == '%' ? hex_value(text[1]) : -1;
-        int low = high >= 0 ? hex_value(text[2]) : -1;
-        if (low >= 0)
+        unsigned byte = (unsigned char)*text;
+        if (byte == '%' && isxdigit((unsigned char)text[1]) &&
+            isxdigit((unsigned char)text[2])) {
+            sscanf(text + 1, "%2x", &byte);
             text += 2;
-        *out++ = low >= 0 ? (char)(high * 16 + low) : *text;
+        }
+        *out++ = (char)byte;
     }
     *out = '\0';
 }
@@ -465,6 +461,9 @@ static int use_token(struct session *session, char *path, const char *token)
     if (!keep_token(path, token))
         return FAILED;
     fprintf(stderr, "Signed in. The token is kept in %s.\n", path);
+    if (getenv("PUTER_AUTH_TOKEN"))
+        fputs("As long as $PUTER_AUTH_TOKEN is set, that one is used.\n",
+              stderr);
     return ANSWERED;
 }
 

@@ -1,5 +1,5 @@
-/* chat_token.h - the part of chat that knows the token: where it is kept, and
- * which one is used at which service.
+/* chat_token.h - the part of chat that knows which token is used at which
+ * service, and where one is kept.
  */
 #include <sys/stat.h>
 
@@ -22,8 +22,8 @@ static char *need_token_path(void)
     return path;
 }
 
-/* The token in an open file, which nobody else may have had a look at. NULL,
- * or what is wrong with it. */
+/* Reads the token from a file that is for nobody else: NULL, or what is wrong
+ * with it. */
 static const char *read_token(FILE *file, char **token)
 {
     struct stat about;
@@ -108,8 +108,8 @@ static int sign_out(struct session *session)
     else if (errno == ENOENT || errno == ENOTDIR)
         fprintf(stderr, "There was no token in %s.\n", path);
     else
-        status =
-            complain(FAILED, "%s cannot be deleted: %s", path, strerror(errno));
+        status = complain(FAILED, "%s cannot be deleted: %s", path,
+                          strerror(errno));
     free(path);
     return status;
 }
@@ -131,8 +131,8 @@ static void open_client(struct session *session)
     if (!options->token && !getenv("PUTER_AUTH_TOKEN"))
         problem = load_token(path, &session->token);
     if (problem)
-        exit(
-            complain(FAILED, "the token in %s is not used: %s", path, problem));
+        exit(complain(FAILED, "the token in %s is not used: %s", path,
+                      problem));
     if (session->token)
         options->token = session->token;
     session->client = puter_open(options);

@@ -382,8 +382,8 @@ static const manner
     plain = {.name = "plain", .dense = SIZE_MAX},
     pausing = {.name = "with pauses", .dense = SIZE_MAX, .pauses = true},
     bytewise = {.name = "byte by byte", .dense = 16, .bytes = true},
-    secure = {.name = "TLS", .dense = 12, .secure = true},
-    proxied = {.name = "TLS, proxy", .dense = 12, .secure = true,
+    secure = {.name = "TLS", .dense = 8, .secure = true},
+    proxied = {.name = "TLS, proxy", .dense = 8, .secure = true,
                .proxied = true},
     crawling = {.name = "TLS, proxy, byte by byte, with pauses",
                 .secure = true, .proxied = true, .bytes = true,
@@ -530,7 +530,7 @@ static void test_without_tls(void)
  * what is drawn by lot. */
 static void test_tls(void)
 {
-    enum { DRAWS = 5 };
+    enum { DRAWS = 4 };
     uint64_t seed = 4;
     size_t i, draw;
     fail_everything(&catalogue[2], &secure);

@@ -1,0 +1,95 @@
+/* mbedtls_config.h - Mbed TLS 3.6 for a client of puter.h alone.
+ *
+ * TLS 1.2 and 1.3 with ECDHE, AES-GCM and ChaCha20-Poly1305; X.509 with RSA
+ * and ECDSA signatures; nothing else, above all nothing of a server's. In the
+ * tree of Mbed TLS 3.6:
+ *
+ *     cp mbedtls_config.h include/mbedtls/
+ *     make lib CFLAGS='-Os -ffunction-sections -fdata-sections'
+ *
+ * (with CC=musl-gcc, or a cross compiler and AR as well), then, PREFIX being
+ * that tree, a program:
+ *
+ *     cc -Os -static -IPREFIX/include hello.c -LPREFIX/library \
+ *        -lmbedtls -lmbedx509 -lmbedcrypto -Wl,--gc-sections
+ *
+ * The configuration is part of the headers: library and program see the same.
+ */
+
+/* ---- the machine: a clock, for validity; /dev/urandom or getrandom -------*/
+
+#define MBEDTLS_HAVE_ASM
+#define MBEDTLS_HAVE_TIME
+#define MBEDTLS_HAVE_TIME_DATE
+#define MBEDTLS_PLATFORM_C
+#define MBEDTLS_ENTROPY_C
+#define MBEDTLS_CTR_DRBG_C
+#define MBEDTLS_VERSION_C
+
+/* ---- ciphers ------------------------------------------------------------ */
+
+#define MBEDTLS_CIPHER_C
+#define MBEDTLS_AES_C
+#define MBEDTLS_AESNI_C
+#define MBEDTLS_AESCE_C
+#define MBEDTLS_GCM_C
+#define MBEDTLS_CHACHA20_C
+#define MBEDTLS_POLY1305_C
+#define MBEDTLS_CHACHAPOLY_C
+
+/* ---- digests ------------------------------------------------------------ */
+
+#define MBEDTLS_MD_C
+#define MBEDTLS_SHA256_C
+#define MBEDTLS_SHA384_C
+#define MBEDTLS_SHA512_C
+
+/* ---- public keys -------------------------------------------------------- */
+
+#define MBEDTLS_BIGNUM_C
+#define MBEDTLS_RSA_C
+#define MBEDTLS_PKCS1_V15
+#define MBEDTLS_PKCS1_V21
+#define MBEDTLS_ECP_C
+#define MBEDTLS_ECP_NIST_OPTIM
+#define MBEDTLS_ECP_DP_SECP256R1_ENABLED
+#define MBEDTLS_ECP_DP_SECP384R1_ENABLED
+#define MBEDTLS_ECP_DP_CURVE25519_ENABLED
+#define MBEDTLS_ECDH_C
+#define MBEDTLS_ECDSA_C
+#define MBEDTLS_PK_C
+#define MBEDTLS_PK_PARSE_C
+
+/* ---- certificates ------------------------------------------------------- */
+
+#define MBEDTLS_ASN1_PARSE_C
+#define MBEDTLS_ASN1_WRITE_C /* ECDSA signatures */
+#define MBEDTLS_BASE64_C
+#define MBEDTLS_PEM_PARSE_C
+#define MBEDTLS_OID_C
+#define MBEDTLS_X509_USE_C
+#define MBEDTLS_X509_CRT_PARSE_C
+#define MBEDTLS_X509_RSASSA_PSS_SUPPORT
+
+/* ---- TLS ---------------------------------------------------------------- */
+
+#define MBEDTLS_SSL_TLS_C
+#define MBEDTLS_SSL_CLI_C
+#define MBEDTLS_SSL_PROTO_TLS1_2
+#define MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED
+#define MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED
+#define MBEDTLS_SSL_EXTENDED_MASTER_SECRET
+#define MBEDTLS_SSL_SERVER_NAME_INDICATION
+#define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
+
+/* A server may send records of 16 KB; what is sent goes in smaller ones. */
+#define MBEDTLS_SSL_IN_CONTENT_LEN 16384
+#define MBEDTLS_SSL_OUT_CONTENT_LEN 4096
+
+/* ---- TLS 1.3: without it, 45 KB less; delete to the end of the file -------*/
+
+#define MBEDTLS_SSL_PROTO_TLS1_3
+#define MBEDTLS_SSL_TLS1_3_COMPATIBILITY_MODE
+#define MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ENABLED
+#define MBEDTLS_PSA_CRYPTO_C
+#define MBEDTLS_HKDF_C
