@@ -550,46 +550,46 @@ static void test_tls(void)
 
 /* ---- stores of roots ---------------------------------------------------- */
 
-/* Two roots, the needed one first: what is short for the one is not made up
- * for by the other. */
+static void test_store(const char *name, const puter_options *options)
+{
+    manner how = secure;
+    effort usual;
+    how.name = name;
+    how.options = options;
+    usual = measure(&catalogue[0], &how);
+    fail_each(&catalogue[0], &how, &kinds[0], &usual);
+}
+
+/* Two roots, the needed one first: what lacks for the one is not made up for
+ * by the other. */
 static void write_roots(char *pem, size_t size)
 {
     certificate other = {"CN=Other", "CN=Other", &tls.key, &tls.key,
                          VALID_FROM, VALID_UNTIL, NULL};
-    FILE *file = fopen(settings.ca_path, "r");
-    size_t length = fread(pem, 1, size, file);
-    fclose(file);
+    size_t length = strlen(torture_root);
+    memcpy(pem, torture_root, length);
     write_certificate(&other, pem + length, size - length);
-}
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    fputs(text, file);
-    fclose(file);
 }
 
 static void test_stores(void)
 {
-    static char pem[4096], directory[] = "/tmp/torture-XXXXXX", path[64];
+    char pem[4096], directory[] = "/tmp/torture-XXXXXX", path[64];
     puter_options options = {0};
-    manner how = secure;
-    effort usual;
+    FILE *file;
     write_roots(pem, sizeof pem);
-    CHECK(mkdtemp(directory));
-    snprintf(path, sizeof path, "%s/roots.pem", directory);
-    write_file(path, pem);
-    how.options = &options;
     options.ca_data = pem;
     options.ca_size = strlen(pem);
-    how.name = "TLS, roots in memory";
-    usual = measure(&catalogue[0], &how);
-    fail_each(&catalogue[0], &how, &kinds[0], &usual);
+    test_store("TLS, roots in memory", &options);
     options.ca_data = NULL;
+    if (!CHECK(mkdtemp(directory)))
+        return;
+    snprintf(path, sizeof path, "%s/roots.pem", directory);
+    file = fopen(path, "w");
+    CHECK(file && fputs(pem, file) >= 0 && fclose(file) == 0);
+    options.ca_file = path;
+    test_store("TLS, roots in a file", &options);
     options.ca_file = directory;
-    how.name = "TLS, roots in a directory";
-    usual = measure(&catalogue[0], &how);
-    fail_each(&catalogue[0], &how, &kinds[0], &usual);
+    test_store("TLS, roots in a directory", &options);
     unlink(path);
     rmdir(directory);
 }
@@ -733,13 +733,12 @@ static void test_history(void)
 int main(int argc, char **argv)
 {
     every = argc > 1 && strcmp(argv[1], "all") == 0;
-    start_tls();
+    torture_start();
     test_without_tls();
     test_tls();
     test_stores();
     test_open();
     test_sockets();
     test_history();
-    unlink(settings.ca_path);
     return check_done();
 }
