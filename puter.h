@@ -4695,10 +4695,24 @@ static void puter__read_content(puter__answer *answer, puter_value content)
 
 static void puter__count_tokens(int64_t *sum, bool *known, puter_value value)
 {
+    int64_t more = puter_json_integer(value);
+    if (!puter__is(value, PUTER_NUMBER) || more < 0)
+        return;
+    *sum = *sum > INT64_MAX - more ? INT64_MAX : *sum + more;
+    *known = true;
+}
+
+static void puter__count_cents(puter_usage *usage, puter_value value,
+                               double parts)
+{
     if (!puter__is(value, PUTER_NUMBER))
         return;
-    *sum += puter_json_integer(value);
-    *known = true;
+    usage->usd_cents += puter_json_number(value) / parts;
+    if (usage->usd_cents > DBL_MAX)
+        usage->usd_cents = DBL_MAX;
+    if (usage->usd_cents < -DBL_MAX)
+        usage->usd_cents = -DBL_MAX;
+    usage->has_usd_cents = true;
 }
 
 /* Usage as 2.5.1 lists it: [{"type":"prompt","amount":11,"cost":165}, ...],
@@ -4719,10 +4733,7 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
         else if (puter__type_is(item, "cached"))
             puter__count_tokens(&usage->cached_tokens,
                                 &usage->has_cached_tokens, amount);
-        if (!puter__is(cost, PUTER_NUMBER))
-            continue;
-        usage->usd_cents += puter_json_number(cost) / 1e6;
-        usage->has_usd_cents = true;
+        puter__count_cents(usage, cost, 1e6);
     }
 }
 
@@ -4749,10 +4760,7 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
         puter__first_of(value, "completion_tokens", "output_tokens"));
     puter__count_tokens(&usage->cached_tokens, &usage->has_cached_tokens,
                         cached);
-    if (puter__is(cents, PUTER_NUMBER)) {
-        usage->usd_cents += puter_json_number(cents);
-        usage->has_usd_cents = true;
-    }
+    puter__count_cents(usage, cents, 1);
 }
 
 static void puter__read_message(puter__answer *answer, puter_value message)
