@@ -3960,7 +3960,8 @@ struct puter_client {
     const char *span;        /* body bytes in the input, not yet taken */
     size_t span_length;
     size_t line;             /* where the line begins, in answer->body */
-    size_t line_length;      /* of the last whole one */
+    size_t told_line;        /* where the last whole one does... */
+    size_t line_length;      /* ...and how long it is */
     bool streamed;           /* the reply is lines of JSON */
 
     bool connected;
@@ -4247,7 +4248,7 @@ static void puter__launch(puter_client *client)
     client->span_length = 0;
     client->sent = client->out_start;
     client->streamed = false;
-    client->line = client->line_length = 0;
+    client->line = client->told_line = client->line_length = 0;
     puter__touch(client);
     client->reused = puter__still_good(client);
     client->phase = client->reused ? PUTER__SEND : PUTER__CONNECT;
@@ -5975,6 +5976,7 @@ static puter_result puter__read_line(puter_client *client)
                           text[length - 1] == '\t' ||
                           text[length - 1] == ' '))
         length--;
+    client->told_line = client->line;
     client->line_length = length;
     client->line = answer->body.length;
     if (length == 0)
@@ -6015,7 +6017,7 @@ static void puter__discard_told(puter_client *client, bool text)
     puter__answer *answer = client->answer;
     if (client->line == answer->body.length) {
         puter__rewind(&answer->body);
-        client->line = 0;
+        client->line = client->told_line = client->line_length = 0;
     }
     if (!text)
         return;
@@ -6122,14 +6124,15 @@ static puter_result puter__conclude_stream(puter_client *client)
 {
     puter__answer *answer = client->answer;
     puter_result result = PUTER_OK;
+    client->learned = client->route;
     if (client->line < answer->body.length)
         result = puter__read_line(client); /* its last LF is missing */
+    if (result != PUTER_OK)
+        return result;
     puter__settle(&answer->text.writer, &answer->text.high);
     puter__settle(&answer->reasoning.writer, &answer->reasoning.high);
-    client->learned = client->route;
-    if (result == PUTER_OK)
-        client->phase = PUTER__REPLIED;
-    return result;
+    client->phase = PUTER__REPLIED;
+    return PUTER_OK;
 }
 
 static puter_result puter__conclude_whole(puter_client *client)
@@ -6308,7 +6311,7 @@ static void puter__tell(puter_client *client, puter_event *event)
     event->json = answer->body.text;
     event->json_length = answer->body.length;
     if (client->streamed) {
-        event->json = client->json.text;
+        event->json += client->told_line;
         event->json_length = client->line_length;
     }
     switch (event->type) {
