@@ -6,18 +6,24 @@
 #include "puter.h"
 #include <stdio.h>
 
-/* Prices come in cents. Older services tell names alone; what is missing
- * reads as 0. */
+/* Prices come in cents; older services tell none. */
+static void print_price(puter_value cents)
+{
+    if (puter_json_type(cents) == PUTER_NUMBER)
+        printf(" %10.3f", puter_json_number(cents) / 100);
+    else
+        printf(" %10s", "-");
+}
+
+/* Where there are no prices, a model is its name alone. */
 static void print_model(puter_value model)
 {
-    const char *name = puter_json_string(puter_json_type(model) == PUTER_STRING
-                                             ? model
-                                             : puter_json_get(model, "id"),
-                                         NULL);
-    double in = puter_json_number(puter_json_get(model, "costs.prompt_tokens"));
-    double out =
-        puter_json_number(puter_json_get(model, "costs.completion_tokens"));
-    printf("%-32s %10.3f %10.3f\n", name, in / 100, out / 100);
+    bool named = puter_json_type(model) == PUTER_STRING;
+    puter_value name = named ? model : puter_json_get(model, "id");
+    printf("%-32s", puter_json_string(name, NULL));
+    print_price(puter_json_get(model, "costs.prompt_tokens"));
+    print_price(puter_json_get(model, "costs.completion_tokens"));
+    puts("");
 }
 
 static void print_models(const puter_reply *reply)

@@ -459,8 +459,8 @@ static void standin_start(standin *it, const char *era,
 
 static void standin_stop(standin *it)
 {
-    kill(it->process, SIGTERM);
-    waitpid(it->process, NULL, 0);
+    if (it->process > 0 && kill(it->process, SIGTERM) == 0)
+        waitpid(it->process, NULL, 0);
 }
 
 /* Silence behind TLS. */
