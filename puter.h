@@ -75,7 +75,7 @@
  *
  * Inside, from the bottom up: prelude, buffer, numbers, json write, json read,
  * errors, time, url, socket, tls, http, drivers, client, answer, refusals,
- * request, history, exchange, public. Search for ">> name".
+ * request, history, exchange, session, public. Search for ">> name".
  */
 #if defined(PUTER_IMPLEMENTATION) && defined(__STRICT_ANSI__) &&              \
     !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
@@ -235,6 +235,19 @@ PUTER_API const puter_error *puter_last_error(const puter_client *client);
 /* The version of TLS on the client's connection, "TLSv1.3", which stays after
  * an answer; "" where there is none. */
 PUTER_API const char *puter_client_tls_version(const puter_client *client);
+
+/* Writes the TLS session of the last connection to a file that only its owner
+ * may read (mode 0600; it replaces what was there), and takes it up again
+ * before a first exchange, in another process: the handshake then costs a
+ * fraction. A session serves for a day, the same host, port and CA store, and
+ * the same Mbed TLS; it comes from and goes to clients that verify. A service
+ * may decline it: the handshake is then a whole one. A client keeps its own
+ * sessions in memory without being asked. PUTER_ERR_NOT_FOUND where there is
+ * none that serves, which is no reason to stop. */
+PUTER_API puter_result puter_session_save(puter_client *client,
+                                          const char *path);
+PUTER_API puter_result puter_session_load(puter_client *client,
+                                          const char *path);
 
 /* For event loops, on a non-blocking client after PUTER_WAIT: the descriptor
  * (-1: none, call again now), the events to wait for (PUTER_READABLE,
@@ -2665,6 +2678,8 @@ typedef struct puter__tls {
     const mbedtls_x509_crt *chain; /* what the peer sent */
     mbedtls_ssl_context ssl;
     mbedtls_ssl_config config;
+    mbedtls_ssl_session session; /* to resume by; only of a checked peer */
+    bool has_session;
     mbedtls_x509_crt roots;  /* those that the chain can need */
     mbedtls_x509_crt nobody; /* trusted before the chain is known: none */
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
@@ -2880,46 +2895,44 @@ static const char *const puter__stores[] = {
     "/etc/openssl/certs",
 };
 
-#endif /* PUTER_NO_STDIO */
-
-/* The path that the options or the environment name; NULL: none. */
-static const char *puter__store_named(const puter__tls *tls)
+/* The path that the options or the environment name, or where the system has
+ * its store; NULL: nowhere. */
+static const char *puter__store_where(const puter_options *options)
 {
-    const char *path = tls->options->ca_file;
-    if (path == NULL && !tls->options->no_environment) {
+    const char *path = options->ca_file;
+    size_t i;
+    if (path == NULL && !options->no_environment) {
         path = getenv("SSL_CERT_FILE");
         if (path == NULL || path[0] == '\0')
             path = getenv("SSL_CERT_DIR");
         if (path != NULL && path[0] == '\0')
             path = NULL;
     }
+    for (i = 0; path == NULL && i < PUTER__COUNT(puter__stores); i++)
+        if (access(puter__stores[i], R_OK) == 0)
+            path = puter__stores[i];
     return path;
 }
+
+#endif /* PUTER_NO_STDIO */
 
 /* Reads the store once: offers its certificates where there is a chain to
  * hold them against, and finds out whether it can be read. */
 static puter_result puter__store_read(puter__tls *tls)
 {
-    const char *path = puter__store_named(tls);
-    int error = ENOENT;
+    const puter_options *options = tls->options;
+    const char *path = NULL;
+    int error = 0;
     tls->roots_seen = 0;
     tls->store_result = PUTER_OK;
-    if (tls->options->ca_data != NULL) {
+    if (options->ca_data != NULL) {
         path = "ca_data";
-        puter__store_memory(tls, (const unsigned char *)tls->options->ca_data,
-                            tls->options->ca_size);
-        error = 0;
+        puter__store_memory(tls, (const unsigned char *)options->ca_data,
+                            options->ca_size);
 #ifndef PUTER_NO_STDIO
-    } else if (path != NULL) {
-        error = puter__store_path(tls, path);
     } else {
-        size_t i;
-        for (i = 0; i < PUTER__COUNT(puter__stores) && error != 0; i++) {
-            path = puter__stores[i];
-            error = puter__store_path(tls, path);
-        }
-        if (error != 0)
-            path = NULL;
+        path = puter__store_where(options);
+        error = path != NULL ? puter__store_path(tls, path) : 0;
 #endif
     }
     if (path == NULL)
@@ -3119,16 +3132,39 @@ static int puter__tls_send(void *ctx, const unsigned char *data, size_t size)
     return puter__tls_below(tls, count != 0 ? count : PUTER_ERR_CLOSED);
 }
 
+static void puter__tls_forget_session(puter__tls *tls)
+{
+    if (tls->has_session)
+        mbedtls_ssl_session_free(&tls->session);
+    tls->has_session = false;
+}
+
+/* Keeps what the next connection can resume by. A session carries the verdict
+ * on the peer's certificate, so it is only kept where there was one. */
+static void puter__tls_keep_session(puter__tls *tls)
+{
+    puter__tls_forget_session(tls);
+    if (tls->options->insecure_skip_verify)
+        return;
+    mbedtls_ssl_session_init(&tls->session);
+    tls->has_session = true;
+    if (mbedtls_ssl_get_session(&tls->ssl, &tls->session) != 0)
+        puter__tls_forget_session(tls);
+}
+
 /* A TLS 1.3 ticket makes some versions return early, from any call: there is
  * nothing to wait for, only to call again. */
-static bool puter__tls_again(int error)
+static bool puter__tls_again(puter__tls *tls, int error)
 {
 #ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
-    return error == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
-#else
+    if (error == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+        puter__tls_keep_session(tls);
+        return true;
+    }
+#endif
+    (void)tls;
     (void)error;
     return false;
-#endif
 }
 
 /* What the handshake says of a certificate that is not for a server. */
@@ -3268,6 +3304,10 @@ static int puter__tls_configure(puter__tls *tls)
     mbedtls_ssl_conf_ca_chain(&tls->config, &tls->nobody, NULL);
     if (!tls->options->insecure_skip_verify)
         mbedtls_ssl_conf_verify(&tls->config, puter__tls_verify, tls);
+#ifdef MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED
+    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+        &tls->config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+#endif
     return 0;
 }
 
@@ -3285,6 +3325,7 @@ static void puter__tls_close(puter__tls *tls)
 static void puter__tls_free(puter__tls *tls)
 {
     puter__tls_close(tls);
+    puter__tls_forget_session(tls);
     puter_writer_free(&tls->der);
     if (!tls->ready)
         return;
@@ -3312,6 +3353,8 @@ static puter_result puter__tls_open(puter__tls *tls)
     if (error == 0)
         error = mbedtls_ssl_set_hostname(
             &tls->ssl, tls->url->numeric ? NULL : tls->url->host);
+    if (error == 0 && tls->has_session)
+        error = mbedtls_ssl_set_session(&tls->ssl, &tls->session);
     if (error != 0) {
         puter__tls_fail(tls, "set-up, is there a /dev/urandom?", error);
         puter__tls_free(tls);
@@ -3328,12 +3371,17 @@ static int puter__tls_handshake(puter__tls *tls)
     int error;
     do
         error = mbedtls_ssl_handshake(&tls->ssl);
-    while (puter__tls_again(error));
+    while (puter__tls_again(tls, error));
     if (error == MBEDTLS_ERR_SSL_WANT_READ)
         return PUTER_WANT_READ;
     if (error == MBEDTLS_ERR_SSL_WANT_WRITE)
         return PUTER_WANT_WRITE;
-    return error == 0 ? 0 : (int)puter__tls_fail(tls, "handshake", error);
+    if (error != 0) {
+        puter__tls_forget_session(tls); /* in case it was at fault */
+        return puter__tls_fail(tls, "handshake", error);
+    }
+    puter__tls_keep_session(tls);
+    return 0;
 }
 
 static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
@@ -3341,7 +3389,7 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
     int count;
     do
         count = mbedtls_ssl_read(&tls->ssl, (unsigned char *)buffer, size);
-    while (puter__tls_again(count));
+    while (puter__tls_again(tls, count));
     if (count > 0)
         return count;
     if (count == MBEDTLS_ERR_SSL_WANT_READ)
@@ -3361,7 +3409,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
     do
         count = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)data,
                                   size);
-    while (puter__tls_again(count));
+    while (puter__tls_again(tls, count));
     if (count > 0)
         return count;
     if (count == MBEDTLS_ERR_SSL_WANT_READ)
@@ -6497,6 +6545,14 @@ static puter_result puter__enter(puter_client *client)
     return PUTER_OK;
 }
 
+/* Sets a reply empty before anything else happens, and enters. */
+static puter_result puter__enter_for(puter_client *client, puter_reply *reply)
+{
+    if (reply != NULL)
+        memset(reply, 0, sizeof *reply);
+    return client != NULL ? puter__enter(client) : PUTER_ERR_NOMEM;
+}
+
 static void puter__finish(puter_client *client)
 {
     client->phase = PUTER__IDLE;
@@ -6638,6 +6694,207 @@ static puter_result puter__exchange(puter_client *client, puter__kind kind,
     return puter__end(client, reply);
 }
 
+/* >> session: a TLS session that outlives its process ----------------------*/
+
+static puter_result puter__no_session(puter_client *client, const char *path,
+                                      const char *why)
+{
+    return puter__fail(&client->report, PUTER_ERR_NOT_FOUND,
+                       "TLS session %s: %s; the next handshake is a whole one",
+                       puter__or_empty(path), why);
+}
+
+#if !defined(PUTER_NO_TLS) && !defined(PUTER_NO_STDIO)
+
+#define PUTER__SESSION_MAX 32768
+#define PUTER__SESSION_AGE 86400 /* seconds (RFC 5246 section F.1.4) */
+
+/* What a session is bound to: host and port, and the CA store as it is now. */
+static void puter__session_head(const puter_client *client, puter_writer *out)
+{
+    const puter_options *options = &client->options;
+    const unsigned char *data = (const unsigned char *)options->ca_data;
+    const char *path = data == NULL ? puter__store_where(options) : NULL;
+    uint64_t hash = 14695981039346656037u; /* FNV-1a, of roots in memory */
+    struct stat about;
+    size_t i;
+    memset(&about, 0, sizeof about);
+    if (path != NULL)
+        stat(path, &about);
+    for (i = 0; data != NULL && i < options->ca_size; i++)
+        hash = (hash ^ data[i]) * 1099511628211u;
+    puter__append_string(out, "puter.h TLS session for ");
+    puter__append_authority(out, &client->url, client->url.host, true);
+    puter__append_string(out, ", roots ");
+    puter__append_string(out, puter__or_empty(path));
+    puter__append(out, " ", 1);
+    puter__append_integer(out, (int64_t)hash);
+    puter__append(out, " ", 1);
+    puter__append_integer(out, (int64_t)about.st_size);
+    puter__append(out, " ", 1);
+    puter__append_integer(out, (int64_t)about.st_mtime);
+    puter__append_string(out, ", of ");
+}
+
+/* Writes a new file for its owner alone and puts it where the old one was, so
+ * that readers find one or the other whole; an errno, or 0. */
+static int puter__file_replace(const char *path, const puter_writer *data)
+{
+    puter_writer name = PUTER__ZERO;
+    int file, error = ENOMEM;
+    puter__append_string(&name, path);
+    puter__append_string(&name, ".new");
+    if (name.result == PUTER_OK) {
+        unlink(name.text);
+        file = open(name.text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        error = file < 0 ? errno : 0;
+        errno = ENOSPC; /* where only a part can be written */
+        if (file >= 0 && write(file, data->text, data->length) !=
+                             (ssize_t)data->length)
+            error = errno;
+        if (file >= 0 && close(file) != 0 && error == 0)
+            error = errno;
+        if (error == 0 && rename(name.text, path) != 0)
+            error = errno;
+        if (error != 0 && file >= 0)
+            unlink(name.text);
+    }
+    puter_writer_free(&name);
+    return error;
+}
+
+/* Reads a file of this user's that nobody else may read; NULL, or what is
+ * wrong with it. */
+static const char *puter__file_read(const char *path, puter_writer *data)
+{
+    struct stat about;
+    ssize_t count = -1;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0)
+        return strerror(errno);
+    errno = EACCES;
+    if (fstat(file, &about) == 0 && S_ISREG(about.st_mode) &&
+        about.st_uid == geteuid() && (about.st_mode & 077) == 0)
+        count = read(file, data->text, PUTER__SESSION_MAX);
+    close(file);
+    if (count < 0)
+        return errno == EACCES ? "it must be a file that only its owner, this "
+                                 "user, may read"
+                               : strerror(errno);
+    data->length = (size_t)count;
+    data->text[count] = '\0';
+    return NULL;
+}
+
+/* Takes a session from a file's content; NULL, or why not. */
+static const char *puter__session_take(puter_client *client,
+                                       const puter_writer *data,
+                                       const puter_writer *head)
+{
+    puter__tls *tls = &client->tls;
+    char *end;
+    int64_t age;
+    size_t size;
+    if (data->length < head->length ||
+        memcmp(data->text, head->text, head->length) != 0)
+        return "it is for another host or CA store";
+    age = (int64_t)time(NULL) - strtoll(data->text + head->length, &end, 10);
+    if (age < 0 || age > PUTER__SESSION_AGE)
+        return "it is more than a day old";
+    size = (size_t)strtoul(end, &end, 10);
+    if (*end != '\n' || data->text + data->length - end - 1 != (int64_t)size)
+        return "it is damaged";
+    puter__tls_forget_session(tls);
+    mbedtls_ssl_session_init(&tls->session);
+    tls->has_session = true;
+    if ((!tls->ready && puter__tls_configure(tls) != 0) ||
+        mbedtls_ssl_session_load(&tls->session, (unsigned char *)end + 1,
+                                 size) != 0) {
+        puter__tls_forget_session(tls);
+        return "this Mbed TLS does not know it";
+    }
+    return NULL;
+}
+
+PUTER_API puter_result puter_session_save(puter_client *client,
+                                          const char *path)
+{
+    puter_result result = puter__enter_for(client, NULL);
+    puter_writer out = PUTER__ZERO;
+    size_t size = 0;
+    int error = 0;
+    if (result != PUTER_OK)
+        return result;
+    if (path == NULL || !client->tls.has_session)
+        return puter__no_session(client, path,
+                                 "there was no connection to resume");
+    puter__session_head(client, &out);
+    mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
+    puter__append_integer(&out, (int64_t)time(NULL));
+    puter__append(&out, " ", 1);
+    puter__append_integer(&out, (int64_t)size);
+    puter__append(&out, "\n", 1);
+    if (puter__reserve(&out, size)) {
+        error = mbedtls_ssl_session_save(
+            &client->tls.session, (unsigned char *)out.text + out.length, size,
+            &size);
+        out.length += size;
+    }
+    if (out.result != PUTER_OK || error != 0)
+        result = puter__client_memory(client);
+    else if ((error = puter__file_replace(path, &out)) != 0)
+        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                             "TLS session %s: %s", path, strerror(error));
+    puter__wipe(out.text, out.capacity);
+    puter_writer_free(&out);
+    return result;
+}
+
+PUTER_API puter_result puter_session_load(puter_client *client,
+                                          const char *path)
+{
+    puter_result result = puter__enter_for(client, NULL);
+    puter_writer data = PUTER__ZERO, head = PUTER__ZERO;
+    const char *wrong = "no path";
+    if (result != PUTER_OK)
+        return result;
+    puter__session_head(client, &head);
+    if (!puter__reserve(&data, PUTER__SESSION_MAX) || head.result != PUTER_OK)
+        result = puter__client_memory(client);
+    else if (client->options.insecure_skip_verify)
+        wrong = "this client verifies nobody";
+    else if (path != NULL)
+        wrong = puter__file_read(path, &data);
+    if (result == PUTER_OK && wrong == NULL)
+        wrong = puter__session_take(client, &data, &head);
+    if (result == PUTER_OK && wrong != NULL)
+        result = puter__no_session(client, path, wrong);
+    puter__wipe(data.text, data.capacity);
+    puter_writer_free(&data);
+    puter_writer_free(&head);
+    return result;
+}
+
+#else
+
+PUTER_API puter_result puter_session_save(puter_client *client,
+                                          const char *path)
+{
+    puter_result result = puter__enter_for(client, NULL);
+    return result != PUTER_OK
+               ? result
+               : puter__no_session(client, path,
+                                   "built without TLS, or without files");
+}
+
+PUTER_API puter_result puter_session_load(puter_client *client,
+                                          const char *path)
+{
+    return puter_session_save(client, path);
+}
+
+#endif
+
 /* >> public: the calls -----------------------------------------------------*/
 
 static const puter_error puter__no_client = {
@@ -6654,14 +6911,6 @@ PUTER_API void puter_reply_free(puter_reply *reply)
         return;
     puter__answer_free((puter__answer *)reply->memory);
     memset(reply, 0, sizeof *reply);
-}
-
-/* Sets a reply empty before anything else happens, and enters. */
-static puter_result puter__enter_for(puter_client *client, puter_reply *reply)
-{
-    if (reply != NULL)
-        memset(reply, 0, sizeof *reply);
-    return client != NULL ? puter__enter(client) : PUTER_ERR_NOMEM;
 }
 
 PUTER_API puter_result puter_chat(puter_client *client,
@@ -7440,6 +7689,8 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__INTERIM_MAX
 #undef PUTER__OVERHEAD_MAX
 #undef PUTER__REQUEST_MAX
+#undef PUTER__SESSION_MAX
+#undef PUTER__SESSION_AGE
 
 #endif /* the POSIX declarations are there */
 #endif /* PUTER_IMPLEMENTATION */

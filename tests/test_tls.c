@@ -559,7 +559,9 @@ static void try_turn(const turn *t, const char *version)
     asked = job.instead || job.mute ? 0 : 1 + job.more;
     CHECK_INT(out.seen.requests, asked);
 #if defined(MBEDTLS_SSL_TICKET_C) && defined(MBEDTLS_SSL_SESSION_TICKETS)
-    CHECK_INT(out.seen.tickets, asked);
+    CHECK_INT(out.seen.resumed, asked > 1 ? asked - 1 : 0);
+    CHECK_INT(out.seen.tickets, /* TLS 1.3 gives a new one for each used */
+              job.tls12 ? asked - out.seen.resumed : asked);
 #endif
 }
 
@@ -965,6 +967,207 @@ static void test_places(void)
     remove_places();
 }
 
+/* ---- sessions, taken up again ------------------------------------------- */
+
+#if defined(MBEDTLS_SSL_TICKET_C) && defined(MBEDTLS_SSL_SESSION_TICKETS)
+
+/* Starts the good server for so many connections, and gives its client. */
+static puter_client *begin_sessions(const char *version, int connections,
+                                    bool declines, puter_options *options)
+{
+    static const row good = {.name = "good"};
+    static cert_der store;
+    static char origin[64];
+    peer_job job = row_job(&good, &store);
+    job.reply = UNTIL_END;
+    job.more = connections - 1;
+    job.declines = declines;
+    job.tls12 = strcmp(version, "TLSv1.2") == 0;
+    CHECK(peer_start(&server, &job));
+    snprintf(origin, sizeof origin, "https://" HOST ":%d", server.port);
+    options->api_origin = origin;
+    options->ca_data = store.bytes;
+    options->ca_size = store.length;
+    return puter_open(options);
+}
+
+static void ask_whole(puter_client *client)
+{
+    puter_reply reply;
+    if (!CHECK_INT(puter_ask(client, "gpt-4", "Halo", &reply), PUTER_OK))
+        printf("    %s\n", puter_last_error(client)->message);
+    CHECK_STR(reply.text, TEXT);
+    puter_reply_free(&reply);
+}
+
+static void end_sessions(puter_client *client, int resumed)
+{
+    puter_close(client);
+    CHECK(peer_end(&server));
+    CHECK_INT(server.seen.resumed, resumed);
+}
+
+/* One client's connections, one after another. */
+static void test_kept_sessions(const char *version)
+{
+    puter_options options = own_options();
+    puter_client *client = begin_sessions(version, 3, false, &options);
+    int i;
+    CHECK_IN("sessions in a client, %s", version);
+    for (i = 0; i < 3; i++)
+        ask_whole(client);
+    end_sessions(client, 2);
+
+    CHECK_IN("sessions declined, %s", version);
+    client = begin_sessions(version, 3, true, &options);
+    for (i = 0; i < 3; i++)
+        ask_whole(client);
+    end_sessions(client, 0);
+
+    CHECK_IN("no sessions of an unchecked peer, %s", version);
+    options.insecure_skip_verify = true;
+    client = begin_sessions(version, 3, false, &options);
+    for (i = 0; i < 3; i++)
+        ask_whole(client);
+    CHECK_INT(puter_session_save(client, path_to("session")),
+              PUTER_ERR_NOT_FOUND);
+    CHECK(access(path_to("session"), F_OK) != 0);
+    end_sessions(client, 0);
+}
+
+static script_bytes read_session(void)
+{
+    script_bytes content = {0};
+    char piece[8192];
+    FILE *file = fopen(path_to("session"), "rb");
+    CHECK(file != NULL);
+    script_append(&content, piece, fread(piece, 1, sizeof piece, file));
+    fclose(file);
+    return content;
+}
+
+/* A new client that is given the file. */
+static void check_load(const puter_options *options, puter_result wanted,
+                       const char *says)
+{
+    puter_client *client = puter_open(options);
+    CHECK_INT(puter_session_load(client, path_to("session")), wanted);
+    CHECK(strstr(puter_last_error(client)->message, says) != NULL);
+    puter_close(client);
+}
+
+/* Each beginning of the file but the whole, and the whole with more behind. */
+static void check_cuts(const puter_options *options)
+{
+    script_bytes whole = read_session(), piece;
+    for (piece = whole; piece.length-- > 0;) {
+        write_file("session", &piece);
+        check_load(options, PUTER_ERR_NOT_FOUND, "whole one");
+    }
+    script_append(&whole, "", 1);
+    write_file("session", &whole);
+    check_load(options, PUTER_ERR_NOT_FOUND, "damaged");
+    whole.length--;
+    write_file("session", &whole);
+    check_load(options, PUTER_OK, "");
+    free(whole.bytes);
+}
+
+/* The same file, as if it had been written then. */
+static void check_age(const puter_options *options, time_t then,
+                      puter_result wanted)
+{
+    script_bytes whole = read_session(), aged = {0};
+    char moment[32], *from;
+    size_t head;
+    script_append(&whole, "", 1);
+    from = strstr(whole.bytes, ", of ");
+    if (CHECK(from != NULL)) {
+        head = (size_t)(from + 5 - whole.bytes);
+        script_append(&aged, whole.bytes, head);
+        snprintf(moment, sizeof moment, "%lld", (long long)then);
+        add_text(&aged, moment);
+        head += strcspn(from + 5, " ");
+        script_append(&aged, whole.bytes + head, whole.length - head - 1);
+        write_file("session", &aged);
+        check_load(options, wanted, wanted == PUTER_OK ? "" : "a day old");
+    }
+    free(whole.bytes);
+    free(aged.bytes);
+}
+
+static void check_refused_files(puter_options options, const char *version)
+{
+    const char *origin = options.api_origin;
+    CHECK_IN("a session's file, cut, %s", version);
+    check_cuts(&options);
+    CHECK_IN("a session's file, old, %s", version);
+    check_age(&options, time(NULL) - 86500, PUTER_ERR_NOT_FOUND);
+    check_age(&options, time(NULL) + 1000, PUTER_ERR_NOT_FOUND);
+    check_age(&options, time(NULL) - 86300, PUTER_OK);
+    CHECK_IN("a session's file, readable by others, %s", version);
+    CHECK_INT(chmod(path_to("session"), 0640), 0);
+    check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
+    CHECK_INT(chmod(path_to("session"), 0600), 0);
+    CHECK_IN("a session's file, for another, %s", version);
+    options.insecure_skip_verify = true;
+    check_load(&options, PUTER_ERR_NOT_FOUND, "verifies nobody");
+    options.insecure_skip_verify = false;
+    options.api_origin = "https://" HOST ":1";
+    check_load(&options, PUTER_ERR_NOT_FOUND, "another host");
+    options.api_origin = origin;
+    options.ca_size--;
+    check_load(&options, PUTER_ERR_NOT_FOUND, "CA store");
+    options.ca_size++;
+    options.ca_data = NULL;
+    check_load(&options, PUTER_ERR_NOT_FOUND, "CA store");
+}
+
+/* From one client to the next, through a file. */
+static void test_saved_sessions(const char *version)
+{
+    puter_options options = own_options();
+    puter_client *client = begin_sessions(version, 2, false, &options);
+    struct stat about;
+    CHECK_IN("sessions in a file, %s", version);
+    CHECK_INT(puter_session_save(client, path_to("session")),
+              PUTER_ERR_NOT_FOUND);
+    CHECK_INT(puter_session_load(client, path_to("session")),
+              PUTER_ERR_NOT_FOUND);
+    ask_whole(client);
+    CHECK_INT(puter_session_save(client, NULL), PUTER_ERR_NOT_FOUND);
+    CHECK_INT(puter_session_save(client, path_to("no/session")),
+              PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_session_save(client, path_to("session")), PUTER_OK);
+    CHECK_INT(stat(path_to("session"), &about), 0);
+    CHECK_INT(about.st_mode & 07777, 0600);
+    puter_close(client);
+    check_refused_files(options, version);
+
+    CHECK_IN("sessions from a file, %s", version);
+    client = puter_open(&options);
+    CHECK_INT(puter_session_load(client, path_to("session")), PUTER_OK);
+    ask_whole(client);
+    CHECK_INT(puter_session_save(client, path_to("session")), PUTER_OK);
+    end_sessions(client, 1);
+    unlink(path_to("session"));
+}
+
+static void test_sessions(const char *version)
+{
+    test_kept_sessions(version);
+    test_saved_sessions(version);
+}
+
+#else
+
+static void test_sessions(const char *version)
+{
+    printf("sessions, %s: this Mbed TLS has no tickets\n", version);
+}
+
+#endif
+
 /* ---- all of it ---------------------------------------------------------- */
 
 static void make_keys(void)
@@ -1021,6 +1224,7 @@ int main(void)
         test_refused_again(versions[i]);
         test_insecure(versions[i]);
         test_connections(versions[i]);
+        test_sessions(versions[i]);
     }
     test_other_spellings();
     test_stores();

@@ -55,6 +55,7 @@ typedef struct peer_job {
     bool piecemeal;        /* each byte is a record and a packet */
     bool spoiled;          /* the reply's records change on the way */
     bool asks_certificate; /* of the client, who need not have one */
+    bool declines;         /* to resume a session, though it gave a ticket */
     bool ipv6;             /* listens on ::1 */
     int more;              /* connections after the first, one by one */
     const char *instead;   /* of the handshake: what it says then */
@@ -68,6 +69,7 @@ typedef struct peer_seen {
     int names;         /* how often it came */
     char version[16];
     int tickets;       /* given to the client */
+    int resumed;       /* taken back */
     size_t received;   /* bytes, decrypted */
     int requests;      /* whole ones */
 } peer_seen;
@@ -139,8 +141,13 @@ static inline int peer_write_ticket(void *ctx,
 static inline int peer_parse_ticket(void *ctx, mbedtls_ssl_session *session,
                                     unsigned char *ticket, size_t length)
 {
-    return mbedtls_ssl_ticket_parse(&((peer_state *)ctx)->tickets, session,
-                                    ticket, length);
+    peer_state *state = (peer_state *)ctx;
+    int error = state->job.declines
+                    ? MBEDTLS_ERR_SSL_SESSION_TICKET_EXPIRED
+                    : mbedtls_ssl_ticket_parse(&state->tickets, session,
+                                               ticket, length);
+    state->seen.resumed += error == 0;
+    return error;
 }
 #endif
 
