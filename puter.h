@@ -963,6 +963,47 @@ static const char *puter__plain(const char *text, const char *end)
     return text;
 }
 
+/* -- patterns -- */
+
+/* Whether a pattern, where '*' is any run of characters, covers a name. */
+static bool puter__matches(const char *pattern, size_t length,
+                           const char *name, bool any_case)
+{
+    const char *end = pattern + length, *star = NULL, *from = name;
+    while (*name != '\0') {
+        if (pattern < end && *pattern == '*') {
+            star = ++pattern; /* try the shortest run first... */
+            from = name;
+        } else if (pattern < end &&
+                   (*pattern == *name ||
+                    (any_case &&
+                     puter__lower(*pattern) == puter__lower(*name)))) {
+            pattern++;
+            name++;
+        } else if (star != NULL) {
+            pattern = star; /* ...then a longer one */
+            name = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (pattern < end && *pattern == '*')
+        pattern++;
+    return pattern == end;
+}
+
+/* Whether one of a list's patterns, with spaces between, covers a name. */
+static bool puter__listed(const char *list, const char *name)
+{
+    for (list += strspn(list, " "); *list != '\0'; list += strspn(list, " ")) {
+        size_t length = strcspn(list, " ");
+        if (puter__matches(list, length, name, true))
+            return true;
+        list += length;
+    }
+    return false;
+}
+
 /* -- base64 (RFC 4648 section 4) -- */
 
 static int puter__base64_value(char c)
@@ -974,6 +1015,27 @@ static int puter__base64_value(char c)
     if (puter__is_digit(c))
         return c - '0' + 52;
     return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Digits of base64 on their way to bytes. */
+typedef struct puter__base64 {
+    uint32_t bits;
+    int count; /* of bits that are not yet a byte */
+} puter__base64;
+
+/* Takes a character: gives a byte once there is one, else -1; what is no digit
+ * is passed over. */
+static int puter__base64_take(puter__base64 *base64, char c)
+{
+    int value = puter__base64_value(c);
+    if (value < 0)
+        return -1;
+    base64->bits = base64->bits << 6 | (uint32_t)value;
+    base64->count += 6;
+    if (base64->count < 8)
+        return -1;
+    base64->count -= 8;
+    return (int)(base64->bits >> base64->count & 0xFF);
 }
 
 static void puter__append_base64(puter_writer *out, const void *data,
@@ -1197,31 +1259,24 @@ static double puter__decimal_divide(const puter__decimal *d)
 /* A JSON number as the nearest double; past the largest, the largest. */
 static double puter__read_double(const char *text, size_t length)
 {
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,
-                                   1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
-                                   1e18, 1e19, 1e20, 1e21, 1e22};
     puter__decimal d;
+    int exponent, i;
+    double result = 0, power = 1;
     puter__decimal_read(&d, text, length);
     if (d.count == 0 || d.point < -330)
         return puter__double_from_bits(0, d.negative);
     if (d.point > 310)
         return d.negative ? -DBL_MAX : DBL_MAX;
-#if FLT_EVAL_METHOD == 0
-    if (d.count <= 15 && d.point - d.count >= -22 && d.point - d.count <= 22) {
-        /* Both operands are exact, so one operation rounds right. */
-        int exponent = (int)d.point - d.count, i;
-        double result = 0;
-        for (i = 0; i < d.count; i++)
-            result = result * 10 + d.digit[i];
-        result = exponent < 0 ? result / power[-exponent]
-                              : result * power[exponent];
-        return d.negative ? -result : result;
-    }
-#else
-    (void)power;
-#endif
-    return puter__decimal_divide(&d);
+    exponent = (int)d.point - d.count;
+    if (FLT_EVAL_METHOD != 0 || d.count > 15 || abs(exponent) > 22)
+        return puter__decimal_divide(&d);
+    /* Digits and power are both exact, so one operation rounds right. */
+    for (i = 0; i < d.count; i++)
+        result = result * 10 + d.digit[i];
+    for (i = abs(exponent); i > 0; i--)
+        power *= 10;
+    result = exponent < 0 ? result / power : result * power;
+    return d.negative ? -result : result;
 }
 
 /* The shortest digits that read back as `mantissa * 2^exponent`, the closest
@@ -2754,30 +2809,14 @@ static void puter__store_offer(puter__tls *tls, const unsigned char *der,
     }
 }
 
-/* Where a PEM text is (RFC 7468): the line so far, and inside a certificate
- * the bits of base64 that are not yet a byte. */
+/* Where a PEM text is (RFC 7468): the line so far, or what of a certificate
+ * is not yet a byte. */
 typedef struct puter__pem {
     char line[32];
     size_t length;
     bool inside;
-    uint32_t bits;
-    int count;
+    puter__base64 base64;
 } puter__pem;
-
-static void puter__pem_base64(puter__tls *tls, puter__pem *pem, char c)
-{
-    int value = puter__base64_value(c);
-    if (value < 0)
-        return;
-    pem->bits = pem->bits << 6 | (uint32_t)value;
-    pem->count += 6;
-    if (pem->count >= 8) {
-        char byte;
-        pem->count -= 8;
-        byte = (char)(pem->bits >> pem->count & 0xFF);
-        puter__append(&tls->der, &byte, 1);
-    }
-}
 
 /* Takes PEM in pieces of any size and offers each certificate in it. */
 static void puter__pem_feed(puter__tls *tls, puter__pem *pem, const char *text,
@@ -2791,7 +2830,7 @@ static void puter__pem_feed(puter__tls *tls, puter__pem *pem, const char *text,
             if (!pem->inside && pem->length >= sizeof begin - 1 &&
                 memcmp(pem->line, begin, sizeof begin - 1) == 0) {
                 pem->inside = true;
-                pem->count = 0;
+                pem->base64.count = 0;
                 puter__rewind(&tls->der);
             }
             pem->length = 0;
@@ -2804,7 +2843,9 @@ static void puter__pem_feed(puter__tls *tls, puter__pem *pem, const char *text,
                 puter__store_offer(tls, (unsigned char *)tls->der.text,
                                    tls->der.length);
         } else if (pem->inside) {
-            puter__pem_base64(tls, pem, c);
+            int value = puter__base64_take(&pem->base64, c);
+            char byte = (char)value;
+            puter__append(&tls->der, &byte, value >= 0);
         } else if (pem->length < sizeof pem->line) {
             pem->line[pem->length++] = c;
         }
@@ -3031,7 +3072,7 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     return error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ? 0 : error;
 }
 
-/* The day as this machine knows it, as YYYY-MM-DD. */
+/* The day as this machine knows it, as YYYYMMDD. */
 static void puter__today(char out[16])
 {
     puter_writer line = PUTER__ZERO;
@@ -3041,12 +3082,8 @@ static void puter__today(char out[16])
     line.capacity = 16;
     memset(&day, 0, sizeof day);
     gmtime_r(&now, &day);
-    puter__append_integer(&line, 1900 + day.tm_year);
-    puter__append(&line, day.tm_mon < 9 ? "-0" : "-", day.tm_mon < 9 ? 2 : 1);
-    puter__append_integer(&line, 1 + day.tm_mon);
-    puter__append(&line, day.tm_mday < 10 ? "-0" : "-",
-                  day.tm_mday < 10 ? 2 : 1);
-    puter__append_integer(&line, day.tm_mday);
+    puter__append_integer(&line, (1900 + day.tm_year) * (int64_t)10000 +
+                                     (1 + day.tm_mon) * 100 + day.tm_mday);
 }
 
 /* Says why the certificate was refused: the first of these that is so. */
@@ -3097,7 +3134,8 @@ static puter_result puter__tls_refused(puter__tls *tls)
                            tls->store);
     return puter__fail(tls->report, PUTER_ERR_CERT,
                        "certificate of %s: it %s (this machine's clock says "
-                       "%s)", tls->url->host, why, today);
+                       "%.*s-%.*s-%s)", tls->url->host, why, 4, today, 2,
+                       today + 4, today + 6);
 }
 
 /* -- the stream -- */
@@ -3822,108 +3860,65 @@ static bool puter__http_may_end(const puter__http *http)
 
 /* >> drivers: from a model's name to who serves it (services of 2025) ------*/
 
-/* The first pattern that matches ('*' is anything, letters in any case) tells
- * the driver. `model` is what the name is sent as: NULL as it is; a text
- * before the name ("openrouter:*"), or another name for a short one. */
-typedef struct puter__driver {
-    const char *pattern;
+/* Patterns of models by who serves them, where '*' is any run of characters
+ * and letters are the same in any case. The first row that matches counts. */
+static const struct {
     const char *driver;
+    const char *models;
+} puter__drivers[] = {
+    {"openai-completion", "gpt-* chatgpt-* o1* o3* o4*"},
+    {"claude", "claude claude-*"},
+    {"gemini", "gemini-*"},
+    {"mistral", "mistral mistral-* codestral-* pixtral-* magistral-* "
+                "devstral-* ministral-* open-mistral-* open-mixtral-*"},
+    {"groq", "groq llama-3.1-8b-instant llama-3.1-70b-versatile "
+             "llama3-*-8192 llama3-groq-* llama-guard-* gemma-7b-it "
+             "gemma2-9b-it mixtral-8x7b-32768"},
+    {"xai", "grok-*"},
+    {"deepseek", "deepseek deepseek-chat deepseek-reasoner"},
+    {"openrouter", "openrouter:*"},
+    {"ollama", "ollama:*"},
+    {"together-ai", "meta-llama/*-turbo"},
+    {"openrouter", "*/*"}, /* sent as "openrouter:" and the name */
+    {"openai-completion", "*"},
+};
+
+/* Names that are short for others. */
+static const struct {
+    const char *name;
     const char *model;
-} puter__driver;
-
-static const puter__driver puter__drivers[] = {
-    {"gpt-*", "openai-completion", NULL},
-    {"chatgpt-*", "openai-completion", NULL},
-    {"o1*", "openai-completion", NULL},
-    {"o3*", "openai-completion", NULL},
-    {"o4*", "openai-completion", NULL},
-
-    {"claude", "claude", "claude-3-7-sonnet-latest"},
-    {"claude-3-7-sonnet", "claude", "claude-3-7-sonnet-latest"},
-    {"claude-3-5-sonnet", "claude", "claude-3-5-sonnet-latest"},
-    {"claude-*", "claude", NULL},
-
-    {"gemini-*", "gemini", NULL},
-
-    {"mistral", "mistral", "mistral-large-latest"},
-    {"mistral-*", "mistral", NULL},
-    {"codestral-*", "mistral", NULL},
-    {"pixtral-*", "mistral", NULL},
-    {"magistral-*", "mistral", NULL},
-    {"devstral-*", "mistral", NULL},
-    {"ministral-*", "mistral", NULL},
-    {"open-mistral-*", "mistral", NULL},
-    {"open-mixtral-*", "mistral", NULL},
-
-    {"groq", "groq", "llama3-8b-8192"},
-    {"llama-3.1-8b-instant", "groq", NULL},
-    {"llama-3.1-70b-versatile", "groq", NULL},
-    {"llama3-*-8192", "groq", NULL},
-    {"llama3-groq-*", "groq", NULL},
-    {"llama-guard-*", "groq", NULL},
-    {"gemma-7b-it", "groq", NULL},
-    {"gemma2-9b-it", "groq", NULL},
-    {"mixtral-8x7b-32768", "groq", NULL},
-
-    {"grok-*", "xai", NULL},
-
-    {"deepseek", "deepseek", "deepseek-chat"},
-    {"deepseek-chat", "deepseek", NULL},
-    {"deepseek-reasoner", "deepseek", NULL},
-
-    {"openrouter:*", "openrouter", NULL},
-    {"ollama:*", "ollama", NULL},
-    {"meta-llama/*-Turbo", "together-ai", NULL},
-    {"*/*", "openrouter", "openrouter:*"},
-    {"*", "openai-completion", NULL},
+} puter__short_names[] = {
+    {"claude", "claude-3-7-sonnet-latest"},
+    {"claude-3-7-sonnet", "claude-3-7-sonnet-latest"},
+    {"claude-3-5-sonnet", "claude-3-5-sonnet-latest"},
+    {"mistral", "mistral-large-latest"},
+    {"groq", "llama3-8b-8192"},
+    {"deepseek", "deepseek-chat"},
 };
 
-/* Vendors whose prefix is not part of the model's name. */
-static const puter__driver puter__prefixes[] = {
-    {"openai/*", "openai-completion", NULL},
-    {"anthropic/*", "claude", NULL},
-};
-
-/* A name against a pattern, where '*' is any run of characters. */
-static bool puter__matches(const char *pattern, const char *name)
+/* Finds the driver for a model. `*name` is moved past a vendor's prefix that
+ * is not part of the model's name. */
+static const char *puter__driver_find(const char **name)
 {
-    for (; *pattern != '*'; pattern++, name++) {
-        if (puter__lower(*pattern) != puter__lower(*name))
-            return false;
-        if (*pattern == '\0')
-            return true;
+    size_t i = 0;
+    if (puter__listed("openai/*", *name)) {
+        *name += strlen("openai/");
+        return "openai-completion";
     }
-    for (; !puter__matches(pattern + 1, name); name++)
-        if (*name == '\0')
-            return false;
-    return true;
-}
-
-/* Finds the entry for a model. `*name` is moved past a vendor's prefix. */
-static puter__driver puter__driver_find(const char **name)
-{
-    puter__driver found = {NULL, NULL, NULL};
-    size_t i;
-    for (i = 0; i < PUTER__COUNT(puter__prefixes); i++) {
-        if (!puter__matches(puter__prefixes[i].pattern, *name))
-            continue;
-        found = puter__prefixes[i];
-        *name += strlen(found.pattern) - 1;
-        break;
+    if (puter__listed("anthropic/*", *name)) {
+        *name += strlen("anthropic/");
+        return "claude";
     }
-    for (i = 0; !puter__matches(puter__drivers[i].pattern, *name); i++)
-        continue;
-    if (found.driver == NULL || puter__same(found.driver,
-                                            puter__drivers[i].driver))
-        found = puter__drivers[i];
-    return found;
+    while (!puter__listed(puter__drivers[i].models, *name))
+        i++;
+    return puter__drivers[i].driver;
 }
 
 PUTER_API const char *puter_driver_for_model(const char *model)
 {
     if (model == NULL)
         model = "";
-    return puter__driver_find(&model).driver;
+    return puter__driver_find(&model);
 }
 
 /* >> client: its settings, its connection, its exchange --------------------*/
@@ -4872,70 +4867,50 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
 
 /* >> refusals: what a service's error means, and what to do ----------------*/
 
-static const struct {
-    const char *code;
-    puter_result result;
-} puter__codes[] = {
-    {"token_missing", PUTER_ERR_AUTH},
-    {"token_auth_failed", PUTER_ERR_AUTH},
-    {"token_expired", PUTER_ERR_AUTH},
-    {"reauth_required", PUTER_ERR_AUTH},
-    {"insufficient_funds", PUTER_ERR_FUNDS},
-    {"subscription_required", PUTER_ERR_FUNDS},
-    {"usage_limited", PUTER_ERR_FUNDS},
-    {"forbidden", PUTER_ERR_REFUSED},
-    {"permission_denied", PUTER_ERR_REFUSED},
-    {"email_must_be_confirmed", PUTER_ERR_REFUSED},
-    {"account_is_not_verified", PUTER_ERR_REFUSED},
-    {"moderation_flagged", PUTER_ERR_REFUSED},
-    {"not_found", PUTER_ERR_NOT_FOUND},
-    {"no_implementation_available", PUTER_ERR_NOT_FOUND},
-    {"bad_request", PUTER_ERR_REQUEST},
-    {"client_bad_json", PUTER_ERR_REQUEST},
-    {"upstream_bad_request", PUTER_ERR_REQUEST},
-    {"too_many_requests", PUTER_ERR_RATE},
-    {"rate_limit_exceeded", PUTER_ERR_RATE},
-    {"upstream_rate_limited", PUTER_ERR_RATE},
-    {"upstream_provider_unavailable", PUTER_ERR_SERVICE},
-    {"upstream_failed", PUTER_ERR_SERVICE},
-    {"upstream_auth_failed", PUTER_ERR_SERVICE},
-    {"db_unavailable", PUTER_ERR_SERVICE},
-    {"internal_error", PUTER_ERR_SERVICE},
-};
-
 /* By the code, since a status can be another's (a vendor's 500 comes as 400);
  * by the status where there is no code that is known. */
-static puter_result puter__classify(const char *code, int status)
-{
-    size_t i;
-    for (i = 0; i < PUTER__COUNT(puter__codes); i++)
-        if (strcmp(code, puter__codes[i].code) == 0)
-            return puter__codes[i].result;
-    switch (status) {
-    case 401: return PUTER_ERR_AUTH;
-    case 402: return PUTER_ERR_FUNDS;
-    case 403: return PUTER_ERR_REFUSED;
-    case 404: return PUTER_ERR_NOT_FOUND;
-    case 429: return PUTER_ERR_RATE;
-    default:
-        return status >= 400 && status < 500 ? PUTER_ERR_REQUEST
-                                             : PUTER_ERR_SERVICE;
-    }
-}
+static const struct puter__refusal {
+    puter_result result;
+    int status;
+    const char *codes;
+    const char *advice;
+} puter__refusals[] = {
+    {PUTER_ERR_AUTH, 401,
+     "token_missing token_auth_failed token_expired reauth_required",
+     "sign in to Puter again and set the new token ($PUTER_AUTH_TOKEN)"},
+    {PUTER_ERR_FUNDS, 402,
+     "insufficient_funds subscription_required usage_limited",
+     "add credit or choose a cheaper model"},
+    {PUTER_ERR_REFUSED, 403,
+     "forbidden permission_denied email_must_be_confirmed "
+     "account_is_not_verified moderation_flagged",
+     "the account or the prompt is not allowed"},
+    {PUTER_ERR_NOT_FOUND, 404, "not_found no_implementation_available",
+     "check the model, driver and api_origin"},
+    {PUTER_ERR_RATE, 429,
+     "too_many_requests rate_limit_exceeded upstream_rate_limited",
+     "wait a little and try again"},
+    {PUTER_ERR_REQUEST, 400, "bad_request client_bad_json upstream_bad_request",
+     "change the request"},
+    {PUTER_ERR_SERVICE, 500,
+     "upstream_provider_unavailable upstream_failed upstream_auth_failed "
+     "db_unavailable internal_error",
+     "try again later or choose another model"},
+};
 
-static const char *puter__advice(puter_result result)
+static const struct puter__refusal *puter__classify(const char *code,
+                                                    int status)
 {
-    switch (result) {
-    case PUTER_ERR_AUTH:
-        return "sign in to Puter again and set the new token "
-               "($PUTER_AUTH_TOKEN)";
-    case PUTER_ERR_FUNDS: return "add credit or choose a cheaper model";
-    case PUTER_ERR_RATE: return "wait a little and try again";
-    case PUTER_ERR_REFUSED: return "the account or the prompt is not allowed";
-    case PUTER_ERR_NOT_FOUND: return "check the model, driver and api_origin";
-    case PUTER_ERR_REQUEST: return "change the request";
-    default: return "try again later or choose another model";
-    }
+    size_t i, last = PUTER__COUNT(puter__refusals) - 1;
+    for (i = 0; i <= last; i++)
+        if (puter__listed(puter__refusals[i].codes, code))
+            return &puter__refusals[i];
+    for (i = 0; i < last; i++)
+        if (puter__refusals[i].status == status)
+            break;
+    if (i == last && status >= 400 && status < 500)
+        i--; /* any other 4xx is one as 400 */
+    return &puter__refusals[i];
 }
 
 /* A string of the reply, decoded for a moment; "" for another value, NULL
@@ -4975,7 +4950,7 @@ static puter_result puter__refused(puter_client *client, puter_value root)
     puter_value words = puter_json_get(object, "message");
     int status = error->http_status;
     char code[sizeof error->code];
-    puter_result result;
+    const struct puter__refusal *refusal;
     if (!puter__is(words, PUTER_STRING))
         words = inner;
     if (status < 400)
@@ -4984,14 +4959,14 @@ static puter_result puter__refused(puter_client *client, puter_value root)
     if (!puter__take_code(client, puter_json_get(object, "code"), code) ||
         puter__words(client, words) == NULL)
         return puter__client_memory(client);
-    result = puter__classify(code, status);
-    puter__fail(&client->report, result,
+    refusal = puter__classify(code, status);
+    puter__fail(&client->report, refusal->result,
                 "the service says: %.*s (HTTP %d%s%s); %s", 300,
                 client->scratch.text, error->http_status,
-                code[0] != '\0' ? ", " : "", code, puter__advice(result));
+                code[0] != '\0' ? ", " : "", code, refusal->advice);
     memcpy(error->code, code, sizeof code);
     error->retry_after_ms = client->http.retry_after_ms;
-    return result;
+    return refusal->result;
 }
 
 /* A failure in no such words: an empty reply, a proxy's page. */
@@ -4999,10 +4974,10 @@ static puter_result puter__no_sense(puter_client *client, const char *wrong)
 {
     const puter_writer *body = &client->answer->body;
     const puter__http *http = &client->http;
+    const struct puter__refusal *refusal = puter__classify("", http->status);
     bool shown = body->length > 0;
-    puter_result result = http->status < 300
-                              ? PUTER_ERR_PROTOCOL
-                              : puter__classify("", http->status);
+    puter_result result = http->status < 300 ? PUTER_ERR_PROTOCOL
+                                             : refusal->result;
     puter__fail(&client->report, result,
                 "%s answered HTTP %d with %s: %s%.*s%s; %s",
                 client->url.host, http->status,
@@ -5013,7 +4988,7 @@ static puter_result puter__no_sense(puter_client *client, const char *wrong)
                 wrong != NULL ? wrong
                 : http->status == 403
                     ? "the service may want another origin_header"
-                    : puter__advice(result));
+                    : refusal->advice);
     client->report.error.retry_after_ms = http->retry_after_ms;
     return result;
 }
@@ -5376,40 +5351,38 @@ static void puter__arg_string(puter_client *client, const char *key,
         puter_write_string(&client->out, value);
 }
 
-/* The model as the driver's route spells it, or as the caller did. */
-static void puter__arg_model(puter_client *client)
-{
-    const char *name = client->request->model;
-    puter__driver driver;
-    if (name == NULL || !puter__arg(client, "model"))
-        return;
-    if (client->route == PUTER_ROUTE_UNIFIED) {
-        puter_write_string(&client->out, name);
-        return;
-    }
-    driver = puter__driver_find(&name);
-    puter__rewind(&client->scratch);
-    if (driver.model == NULL) {
-        puter_write_string(&client->out, name);
-    } else if (strchr(driver.model, '*') == NULL) {
-        puter_write_string(&client->out, driver.model);
-    } else {
-        puter__append(&client->scratch, driver.model,
-                      strlen(driver.model) - 1);
-        puter__append_string(&client->scratch, name);
-        puter_write_chars(&client->out, client->scratch.text,
-                          client->scratch.length);
-        if (client->scratch.result != PUTER_OK)
-            client->out.result = client->scratch.result;
-    }
-}
-
 /* The vendor that the caller pinned; "ai-chat" is a driver, never one. */
 static const char *puter__pinned(const puter_request *request)
 {
     if (request->provider != NULL && !puter__same(request->provider, "ai-chat"))
         return request->provider;
     return puter__same(request->driver, "ai-chat") ? NULL : request->driver;
+}
+
+/* The model as the caller wrote it, or, on the driver's route, in full. */
+static void puter__arg_model(puter_client *client)
+{
+    const char *name = client->request->model, *pinned, *driver;
+    puter_writer *full = &client->scratch;
+    size_t i;
+    if (name == NULL || !puter__arg(client, "model"))
+        return;
+    puter__rewind(full);
+    if (client->route != PUTER_ROUTE_UNIFIED) {
+        pinned = puter__pinned(client->request);
+        driver = puter__driver_find(&name);
+        for (i = 0; i < PUTER__COUNT(puter__short_names); i++)
+            if (puter__listed(puter__short_names[i].name, name))
+                name = puter__short_names[i].model;
+        if (puter__same(driver, "openrouter") &&
+            (pinned == NULL || puter__same(pinned, driver)) &&
+            !puter__listed("openrouter:*", name))
+            puter__append_string(full, "openrouter:");
+    }
+    puter__append_string(full, name);
+    puter_write_string(&client->out, full->text);
+    if (full->result != PUTER_OK)
+        client->out.result = full->result;
 }
 
 static void puter__write_args(puter_client *client)
@@ -5497,7 +5470,7 @@ static void puter__append_origin(puter_writer *out, const puter_client *client)
     if (client->options.origin_header != NULL) {
         puter__append_string(out, client->options.origin_header);
     } else {
-        if (puter__matches("api.*", host))
+        if (puter__listed("api.*", host))
             host += 4;
         puter__append_string(out, client->url.secure ? "https://" : "http://");
         puter__append_authority(out, &client->url, host, false);
@@ -5977,22 +5950,16 @@ PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
 {
     const char *p = strstr(image->url, ";base64,");
     unsigned char *out = (unsigned char *)buffer;
-    uint32_t bits = 0;
+    puter__base64 base64 = PUTER__ZERO;
     size_t size = 0;
-    int count = 0;
     if (!puter__starts(image->url, "data:") || p == NULL)
         return 0;
     for (p += 8; *p != '\0'; p++) {
-        int value = puter__base64_value(*p);
-        if (value < 0)
+        int byte = puter__base64_take(&base64, *p);
+        if (byte < 0)
             continue;
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count < 8)
-            continue;
-        count -= 8;
         if (size < capacity)
-            out[size] = (unsigned char)(bits >> count);
+            out[size] = (unsigned char)byte;
         size++;
     }
     return size;
@@ -7190,18 +7157,32 @@ static puter_result puter__call_with(puter_client *client,
     return result;
 }
 
+/* The same with strings for args, as keys and values; the first is the one
+ * that the call cannot do without. */
+static puter_result puter__call_strings(puter_client *client,
+                                        const char *interface_name,
+                                        const char *method,
+                                        const char *const *pairs, size_t count,
+                                        puter__reader *read,
+                                        puter_reply *reply)
+{
+    puter_writer args = PUTER__ZERO;
+    size_t i;
+    puter_write_begin_object(&args);
+    for (i = 0; i < count; i += 2)
+        puter__write_member(&args, pairs[i], pairs[i + 1]);
+    return puter__call_with(client, interface_name, method,
+                            !puter__is_empty(pairs[1]), &args, read, reply);
+}
+
 PUTER_API puter_result puter_text_to_image(puter_client *client,
                                            const char *prompt,
                                            const char *model,
                                            puter_reply *reply)
 {
-    puter_writer args = PUTER__ZERO;
-    puter_write_begin_object(&args);
-    puter__write_member(&args, "prompt", prompt);
-    puter__write_member(&args, "model", model);
-    return puter__call_with(client, "puter-image-generation", "generate",
-                            !puter__is_empty(prompt), &args, puter__read_any,
-                            reply);
+    const char *const args[] = {"prompt", prompt, "model", model};
+    return puter__call_strings(client, "puter-image-generation", "generate",
+                               args, 4, puter__read_any, reply);
 }
 
 PUTER_API puter_result puter_text_to_speech(puter_client *client,
@@ -7210,26 +7191,19 @@ PUTER_API puter_result puter_text_to_speech(puter_client *client,
                                             const char *voice,
                                             puter_reply *reply)
 {
-    puter_writer args = PUTER__ZERO;
-    puter_write_begin_object(&args);
-    puter__write_member(&args, "text", text);
-    puter__write_member(&args, "language", language);
-    puter__write_member(&args, "voice", voice);
-    return puter__call_with(client, "puter-tts", "synthesize",
-                            !puter__is_empty(text), &args, puter__read_any,
-                            reply);
+    const char *const args[] = {"text",  text, "language", language,
+                                "voice", voice};
+    return puter__call_strings(client, "puter-tts", "synthesize", args, 6,
+                               puter__read_any, reply);
 }
 
 PUTER_API puter_result puter_image_to_text(puter_client *client,
                                            const char *source,
                                            puter_reply *reply)
 {
-    puter_writer args = PUTER__ZERO;
-    puter_write_begin_object(&args);
-    puter__write_member(&args, "source", source);
-    return puter__call_with(client, "puter-ocr", "recognize",
-                            !puter__is_empty(source), &args, puter__read_text,
-                            reply);
+    const char *const args[] = {"source", source};
+    return puter__call_strings(client, "puter-ocr", "recognize", args, 2,
+                               puter__read_text, reply);
 }
 
 PUTER_API puter_result puter_speech_to_text(puter_client *client,
@@ -7252,12 +7226,9 @@ PUTER_API puter_result puter_speech_to_text(puter_client *client,
 PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
                                     puter_reply *reply)
 {
-    puter_writer args = PUTER__ZERO;
-    puter_write_begin_object(&args);
-    puter__write_member(&args, "key", key);
-    return puter__call_with(client, "puter-kvstore", "get",
-                            !puter__is_empty(key), &args, puter__read_any,
-                            reply);
+    const char *const args[] = {"key", key};
+    return puter__call_strings(client, "puter-kvstore", "get", args, 2,
+                               puter__read_any, reply);
 }
 
 PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
@@ -7283,27 +7254,6 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
                             reply);
 }
 
-/* Whether a key is of a pattern, where '*' is any run of characters. */
-static bool puter__is_key_of(const char *pattern, const char *key)
-{
-    const char *star = NULL, *from = key; /* where the last '*' began */
-    while (*key != '\0') {
-        if (*pattern == '*') {
-            star = ++pattern;
-            from = key;
-        } else if (*pattern == *key) {
-            pattern++;
-            key++;
-        } else if (star != NULL) {
-            pattern = star;
-            key = ++from;
-        } else {
-            return false;
-        }
-    }
-    return pattern[strspn(pattern, "*")] == '\0';
-}
-
 /* Leaves of the keys in a reply's text those of the pattern. */
 static puter_result puter__filter_keys(puter_client *client,
                                        const char *pattern,
@@ -7320,7 +7270,7 @@ static puter_result puter__filter_keys(puter_client *client,
         const char *key = puter__words(client, puter_json_at(list, i));
         if (key == NULL)
             result = puter__client_memory(client);
-        else if (puter__is_key_of(pattern, key))
+        else if (puter__matches(pattern, strlen(pattern), key, false))
             puter_write_string(&kept, key);
     }
     puter_write_end_array(&kept);
