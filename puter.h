@@ -857,7 +857,7 @@ static bool puter__is_digit(char c)
 
 static bool puter__same(const char *a, const char *b)
 {
-    return a != NULL && b != NULL && strcmp(a, b) == 0;
+    return a != NULL && strcmp(a, b) == 0;
 }
 
 /* Equality as in host names, header fields and coding names: ASCII letters
@@ -1115,10 +1115,11 @@ static void puter__natural_shift(puter__natural *n, int bits)
         puter__natural_multiply_add(n, (uint32_t)1 << bits % 32, 0);
 }
 
+/* Of a number that is not 0. */
 static int puter__natural_bits(const puter__natural *n)
 {
-    uint32_t top = n->size > 0 ? n->word[n->size - 1] : 0;
-    int bits = n->size > 0 ? (n->size - 1) * 32 : 0;
+    uint32_t top = n->word[n->size - 1];
+    int bits = (n->size - 1) * 32;
     for (; top != 0; top >>= 1)
         bits++;
     return bits;
@@ -1181,7 +1182,7 @@ static void puter__decimal_read(puter__decimal *d, const char *text,
     int64_t exponent = 0;
     d->count = 0;
     d->point = 0;
-    d->negative = length > 0 && text[0] == '-';
+    d->negative = text[0] == '-';
     for (i = d->negative; i < length; i++) {
         if (text[i] == '.') {
             fraction = true;
@@ -1311,11 +1312,9 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
         puter__natural_scale10(&m_high, -*k);
     }
     for (;;) { /* until r / s < 1, the top of the interval included */
-        int order;
         sum = r;
         puter__natural_add(&sum, &m_high);
-        order = puter__natural_compare(&sum, &s);
-        if (order < 0 || (order == 0 && !even))
+        if (puter__natural_compare(&sum, &s) < !even)
             break;
         puter__natural_multiply_add(&s, 10, 0);
         ++*k;
@@ -1357,7 +1356,7 @@ static void puter__append_digits(puter_writer *writer, const char *digit,
         puter__append(writer, digit + 1, (size_t)count - 1);
         puter__append(writer, exponent < 0 ? "e-" : "e+", 2);
         exponent = abs(exponent);
-        while (scale > exponent && scale > 1)
+        while (scale > exponent)
             scale /= 10;
         for (; scale > 0; scale /= 10) {
             char c = (char)('0' + exponent / scale % 10);
@@ -1988,9 +1987,9 @@ PUTER_API const char *puter_json_string(puter_value value, size_t *length)
     char *text;
     if (length != NULL)
         *length = 0;
-    if (node == NULL || PUTER__TYPE(node) != PUTER_STRING ||
-        value.json->copy == NULL)
+    if (node == NULL || PUTER__TYPE(node) != PUTER_STRING)
         return "";
+    PUTER_ASSERT(value.json->copy != NULL);
     text = value.json->copy + node->start;
     if (node->info & PUTER__ESCAPED) {
         uint32_t high = 0;
@@ -2298,29 +2297,40 @@ static puter_result puter__fail_memory(puter__report *report)
     return puter__fail(report, PUTER_ERR_NOMEM, "out of memory");
 }
 
+/* A document with a copy of its text, not yet read; NULL without memory. */
+static puter_json *puter__json_new(const char *text, size_t length)
+{
+    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json);
+    if (json == NULL)
+        return NULL;
+    memset(json, 0, sizeof *json);
+    json->copy = (char *)PUTER_MALLOC(length + 1);
+    if (json->copy == NULL) {
+        PUTER_FREE(json);
+        return NULL;
+    }
+    if (length > 0)
+        memcpy(json->copy, text, length);
+    return json;
+}
+
 PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
                                        puter_error *error)
 {
     puter__report report = PUTER__ZERO;
     puter__reading reading;
-    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json);
-    char *copy = (char *)PUTER_MALLOC(length < SIZE_MAX ? length + 1 : length);
-    puter_result result = PUTER_ERR_NOMEM;
+    bool too_long = length > PUTER__MAX_DOCUMENT;
+    puter_json *json = too_long ? NULL : puter__json_new(text, length);
+    puter_result result = too_long ? PUTER_ERR_LIMIT : PUTER_ERR_NOMEM;
     if (json != NULL)
-        memset(json, 0, sizeof *json);
-    if (json != NULL && copy != NULL) {
-        if (length > 0)
-            memcpy(copy, text, length);
-        json->copy = copy;
-        result = puter__json_read(json, copy, length, &reading);
-    } else {
-        PUTER_FREE(copy);
-    }
+        result = puter__json_read(json, json->copy, length, &reading);
     if (result == PUTER_ERR_NOMEM)
         puter__fail_memory(&report);
+    else if (too_long)
+        puter__fail(&report, result, "JSON: longer than 512 MiB");
     else if (result != PUTER_OK)
         puter__fail(&report, result, "JSON: byte %d: %s",
-                    (int)(reading.at - copy), reading.wrong);
+                    (int)(reading.at - json->copy), reading.wrong);
     if (error != NULL)
         *error = report.error;
     if (result == PUTER_OK)
@@ -2356,9 +2366,7 @@ static int64_t puter__earlier(int64_t a, int64_t b)
 static int puter__left(int64_t moment)
 {
     int64_t left = moment == PUTER__NEVER ? -1 : moment - puter__now();
-    if (moment != PUTER__NEVER && left < 0)
-        left = 0;
-    return left > INT_MAX ? INT_MAX : (int)left;
+    return moment != PUTER__NEVER && left < 0 ? 0 : (int)left;
 }
 
 /* >> url: where the service is (RFC 3986, as much as an origin needs) ------*/
@@ -2551,8 +2559,7 @@ static int puter__socket_lookup(puter__socket *s, const char *host, int port)
     for (item = list; item != NULL && s->count < PUTER__MAX_ADDRESSES;
          item = item->ai_next) {
         puter__address *address = &s->address[s->count];
-        if (item->ai_addrlen > sizeof address->name)
-            continue;
+        PUTER_ASSERT(item->ai_addrlen <= sizeof address->name); /* POSIX */
         memcpy(&address->name, item->ai_addr, item->ai_addrlen);
         address->length = item->ai_addrlen;
         s->count++;
@@ -3107,22 +3114,18 @@ static puter_result puter__tls_refused(puter__tls *tls)
              MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
          "is not made for a server"},
         {MBEDTLS_X509_BADCERT_NOT_TRUSTED, NULL},
+        {UINT32_MAX, "does not pass"},
     };
     uint32_t wrong = mbedtls_ssl_get_verify_result(&tls->ssl);
-    const char *why = "does not pass";
     char today[16];
-    size_t i;
-    if (tls->report->error.result == PUTER_ERR_CERT ||
-        tls->report->error.result == PUTER_ERR_NOMEM)
-        return tls->report->error.result; /* the store could not be read */
+    size_t i = 0;
+    if (tls->report->error.result == PUTER_ERR_CERT)
+        return PUTER_ERR_CERT; /* the store could not be read */
     wrong = wrong == UINT32_MAX || wrong == 0 ? tls->wrong : wrong;
-    for (i = 0; i < PUTER__COUNT(reasons); i++)
-        if (wrong & reasons[i].flag)
-            break;
-    if (i < PUTER__COUNT(reasons))
-        why = reasons[i].text;
+    while (!(wrong & reasons[i].flag))
+        i++;
     puter__today(today);
-    if (why == NULL)
+    if (reasons[i].text == NULL)
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificate of %s: %s; if it should be trusted, "
                            "add its CA by ca_file (store: %s)",
@@ -3134,8 +3137,8 @@ static puter_result puter__tls_refused(puter__tls *tls)
                            tls->store);
     return puter__fail(tls->report, PUTER_ERR_CERT,
                        "certificate of %s: it %s (this machine's clock says "
-                       "%.*s-%.*s-%s)", tls->url->host, why, 4, today, 2,
-                       today + 4, today + 6);
+                       "%.*s-%.*s-%s)", tls->url->host, reasons[i].text, 4,
+                       today, 2, today + 4, today + 6);
 }
 
 /* -- the stream -- */
@@ -3266,7 +3269,7 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
     for (i = 0; i < PUTER__COUNT(known); i++)
         if (known[i].error == error)
             text = known[i].text;
-    if (error == PUTER__BELOW_FAILED && tls->below_result != 0)
+    if (error == PUTER__BELOW_FAILED)
         result = (puter_result)tls->below_result;
     else if (error == MBEDTLS_ERR_SSL_CONN_EOF)
         result = PUTER_ERR_CLOSED;
@@ -3452,7 +3455,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
         return count;
     if (count == MBEDTLS_ERR_SSL_WANT_READ)
         return PUTER_WANT_READ;
-    if (count == 0 || count == MBEDTLS_ERR_SSL_WANT_WRITE)
+    if (count == MBEDTLS_ERR_SSL_WANT_WRITE)
         return PUTER_WANT_WRITE;
     return puter__tls_fail(tls, "writing", count);
 }
@@ -3701,7 +3704,7 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
     case PUTER__RETRY_AFTER:
         puter__http_retry_after(http, value, length);
         break;
-    case PUTER__NO_FIELD:
+    default:
         break;
     }
     return PUTER__STEP_LINE;
@@ -3850,12 +3853,6 @@ static puter__http_step puter__http_next(puter__http *http, const char *data,
     if (end == data || end[-1] != '\r')
         return puter__http_bad(http, "a line that does not end with CRLF");
     return puter__http_line(http, data, (size_t)(end - data) - 1);
-}
-
-/* Whether the end of the connection is the proper end of the message. */
-static bool puter__http_may_end(const puter__http *http)
-{
-    return http->state == PUTER__BODY_CLOSE || http->state == PUTER__COMPLETE;
 }
 
 /* >> drivers: from a model's name to who serves it (services of 2025) ------*/
@@ -4075,10 +4072,10 @@ static void puter__touch(puter_client *client)
         puter__deadline(client->options.idle_timeout_ms);
 }
 
+/* Of a phase that has a deadline of its own. */
 static bool puter__is_connecting(const puter_client *client)
 {
-    return client->phase >= PUTER__CONNECT &&
-           client->phase <= PUTER__HANDSHAKE;
+    return client->phase <= PUTER__HANDSHAKE;
 }
 
 /* The moment at which the phase must have moved. */
@@ -6017,12 +6014,9 @@ static puter_result puter__read_line(puter_client *client)
 
 static puter_result puter__body_result(puter_client *client)
 {
-    puter_result result = puter__answer_result(client->answer);
-    if (result == PUTER_ERR_NOMEM)
-        return puter__client_memory(client);
-    if (result != PUTER_OK)
-        return puter__fail(&client->report, result, "the reply is too large");
-    return PUTER_OK;
+    return puter__answer_result(client->answer) == PUTER_OK
+               ? PUTER_OK
+               : puter__client_memory(client);
 }
 
 /* Starts afresh with a stream's text and lines that are not to be kept; where
@@ -6217,7 +6211,7 @@ static puter_result puter__receive(puter_client *client)
     count = puter__fill(client);
     if (puter__must_wait(client, count))
         return PUTER_WAIT;
-    if (count == 0 && puter__http_may_end(&client->http))
+    if (count == 0 && client->http.state == PUTER__BODY_CLOSE)
         client->http.state = PUTER__COMPLETE;
     else if (count <= 0)
         return puter__transport_failed(client, count);
@@ -6367,7 +6361,7 @@ static puter_result puter__advance(puter_client *client)
 {
     puter_result result = PUTER_OK;
     client->want = 0;
-    while (client->phase > PUTER__IDLE && client->phase < PUTER__REPLIED) {
+    while (client->phase < PUTER__REPLIED) {
         if (client->phase != PUTER__RECEIVE)
             result = puter__check_time(client);
         if (result == PUTER_OK) {
@@ -7012,7 +7006,7 @@ static puter_result puter__shape_models(puter_client *client,
     puter_value list = puter__first_of(root, "models", "result");
     puter_writer *out = &client->answer->turns; /* unused by a list */
     size_t i, length;
-    if (client->json.count == 0 || !puter__is(list, PUTER_ARRAY))
+    if (!puter__is(list, PUTER_ARRAY))
         return puter__no_sense(client, "there is no list of models");
     puter_write_begin_object(out);
     puter_write_key(out, "models");
@@ -7064,8 +7058,7 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                                            : PUTER__CALL);
         if (result != PUTER_OK)
             return result;
-        while (puter__next(client, &event, true) == 1)
-            continue;
+        puter__next(client, &event, true);
         if (client->phase == PUTER__REPLIED)
             result = puter__shape_models(client, provider);
         if (result != PUTER_OK)
@@ -7143,9 +7136,8 @@ static puter_result puter__call_with(puter_client *client,
         result = puter__begin(client, PUTER__CALL);
     }
     if (result == PUTER_OK) {
-        while (puter__next(client, &event, true) == 1)
-            continue;
-        if (client->phase == PUTER__REPLIED && client->json.count > 0)
+        puter__next(client, &event, true); /* the end: it has no events */
+        if (client->phase == PUTER__REPLIED)
             read(client->answer,
                  puter_json_get(puter_json_root(&client->json), "result"));
         if (client->phase == PUTER__REPLIED &&
