@@ -3961,15 +3961,8 @@ typedef struct puter__answer {
     puter_writer calls;  /* puter_tool_call, one after another */
     puter_writer images; /* puter_image, the same */
     puter_writer turns;  /* messages that rounds of tools added, as an array */
-    puter__piece *pieces;
-    const char *role;
-    const char *model;
-    const char *service;
-    const char *finish_reason;
-    const char *compaction;
-    puter_usage usage;
-    bool usage_limited;
-    bool blocked;
+    puter__piece *pieces; /* what the reply's strings are in */
+    puter_reply reply;    /* so far; its buffers are the above */
     char content_type[80];
     size_t calls_told;
     size_t images_told;
@@ -4508,8 +4501,12 @@ static puter_result puter__send(puter_client *client)
 static puter__answer *puter__answer_new(void)
 {
     puter__answer *answer = (puter__answer *)PUTER_MALLOC(sizeof *answer);
-    if (answer != NULL)
-        memset(answer, 0, sizeof *answer);
+    if (answer == NULL)
+        return NULL;
+    memset(answer, 0, sizeof *answer);
+    answer->reply.role = "assistant";
+    answer->reply.model = answer->reply.service = "";
+    answer->reply.finish_reason = answer->reply.compaction = "";
     return answer;
 }
 
@@ -4608,13 +4605,21 @@ static const char *puter__or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
-/* The same of a member that should be a string; NULL if it is not. */
-static const char *puter__keep_member(puter__answer *answer, puter_value value,
-                                      const char *path)
+/* The same of a member, where it is a string. */
+static void puter__keep_member(puter__answer *answer, const char **kept,
+                               puter_value value, const char *path)
 {
     value = puter_json_get(value, path);
-    return puter__is(value, PUTER_STRING) ? puter__keep_value(answer, value)
-                                          : NULL;
+    if (puter__is(value, PUTER_STRING))
+        *kept = puter__or_empty(puter__keep_value(answer, value));
+}
+
+static void puter__keep_compaction(puter__answer *answer, puter_value value)
+{
+    const char *kept = puter__keep_value(answer, value);
+    answer->compaction_due = kept != NULL;
+    if (kept != NULL)
+        answer->reply.compaction = kept;
 }
 
 /* An id for a call that came without: its result must name it, and no other
@@ -4716,8 +4721,7 @@ static bool puter__read_block(puter__answer *answer, puter_value block)
                puter__type_is(block, "image_url")) {
         puter__add_image(answer, block);
     } else if (puter__type_is(block, "compaction")) {
-        answer->compaction = puter__keep_value(answer, block);
-        answer->compaction_due = answer->compaction != NULL;
+        puter__keep_compaction(answer, block);
     } else {
         return false;
     }
@@ -4781,7 +4785,7 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
 /* Adds to the usage: rounds of tools are summed. */
 static void puter__read_usage(puter__answer *answer, puter_value value)
 {
-    puter_usage *usage = &answer->usage;
+    puter_usage *usage = &answer->reply.usage;
     puter_value cents = puter_json_get(value, "usd_cents"), cached;
     if (puter_json_type(value) < PUTER_ARRAY)
         return;
@@ -4821,8 +4825,8 @@ static void puter__read_message(puter__answer *answer, puter_value message)
     list = puter_json_get(message, "images");
     for (i = 0; i < puter_json_count(list); i++)
         puter__add_image(answer, puter_json_at(list, i));
-    answer->role = puter__keep_member(answer, message, "role");
-    answer->model = puter__keep_member(answer, message, "model");
+    puter__keep_member(answer, &answer->reply.role, message, "role");
+    puter__keep_member(answer, &answer->reply.model, message, "model");
 }
 
 /* A reply that came whole: {"success":true,"result":{"message":...},...}.
@@ -4831,7 +4835,9 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
 {
     puter_value result = puter_json_get(root, "result");
     puter_value message = puter_json_get(result, "message");
-    puter_value meta = puter_json_get(root, "metadata"), item;
+    puter_value meta = puter_json_get(root, "metadata");
+    puter_reply *reply = &answer->reply;
+    puter__keep_member(answer, &reply->model, meta, "providerUsed");
     if (puter__is(result, PUTER_STRING))
         puter__channel_add(&answer->text, result);
     else if (puter__is(message, PUTER_STRING))
@@ -4844,20 +4850,15 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
                                         PUTER_MISSING)
                                   ? puter_json_get(message, "usage")
                                   : puter_json_get(result, "usage"));
-    item = puter__first_of(result, "compaction", "message.compaction");
-    if (puter_json_type(item) > PUTER_NULL) {
-        answer->compaction = puter__keep_value(answer, item);
-        answer->compaction_due = answer->compaction != NULL;
-    }
-    answer->finish_reason =
-        puter__keep_member(answer, result, "finish_reason");
-    if (answer->model == NULL)
-        answer->model = puter__keep_member(answer, meta, "providerUsed");
-    answer->service = puter__keep_member(answer, meta, "service_used");
-    answer->blocked = puter__same(answer->service, "fake-chat");
-    if (answer->service == NULL)
-        answer->service = puter__keep_member(answer, root, "service.name");
-    answer->usage_limited =
+    puter__keep_compaction(answer, puter__first_of(result, "compaction",
+                                                   "message.compaction"));
+    puter__keep_member(answer, &reply->finish_reason, result,
+                       "finish_reason");
+    puter__keep_member(answer, &reply->service, root, "service.name");
+    puter__keep_member(answer, &reply->service, meta, "service_used");
+    reply->blocked = puter__string_is(puter_json_get(meta, "service_used"),
+                                      "fake-chat", 9);
+    reply->usage_limited =
         puter_json_bool(puter_json_get(meta, "usage_limited"));
     return true;
 }
@@ -6125,7 +6126,7 @@ static puter_result puter__read_reply(puter_client *client)
     if (request->test_mode || puter__same(request->model, "fake") ||
         puter__same(request->model, "costly") ||
         puter__same(request->model, "abuse"))
-        answer->blocked = false;
+        answer->reply.blocked = false;
     return PUTER_OK;
 }
 
@@ -6343,12 +6344,12 @@ static void puter__tell(puter_client *client, puter_event *event)
         answer->images_told += sizeof *image;
         break;
     case PUTER_EVENT_COMPACTION:
-        event->text = answer->compaction;
-        event->length = strlen(answer->compaction);
+        event->text = answer->reply.compaction;
+        event->length = strlen(event->text);
         answer->compaction_due = false;
         break;
     case PUTER_EVENT_USAGE:
-        event->usage = &answer->usage;
+        event->usage = &answer->reply.usage;
         answer->usage_due = false;
         break;
     default:
@@ -6592,31 +6593,25 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
 static void puter__give(puter_client *client, puter_reply *reply)
 {
     puter__answer *answer = client->answer;
+    const char *body = puter__or_empty(answer->body.text);
     bool bytes = client->kind >= PUTER__CALL &&
                  !puter__contains_nocase(client->http.content_type, "json");
+    *reply = answer->reply;
     reply->text = puter__or_empty(answer->text.writer.text);
     reply->length = answer->text.writer.length;
     reply->reasoning = puter__or_empty(answer->reasoning.writer.text);
     reply->reasoning_length = answer->reasoning.writer.length;
-    reply->role = answer->role != NULL ? answer->role : "assistant";
-    reply->model = puter__or_empty(answer->model);
-    reply->service = puter__or_empty(answer->service);
-    reply->finish_reason = puter__or_empty(answer->finish_reason);
     reply->tool_calls = puter__calls(client, &reply->tool_call_count);
     reply->images = (const puter_image *)(const void *)answer->images.text;
     reply->image_count = answer->images.length / sizeof *reply->images;
-    reply->compaction = puter__or_empty(answer->compaction);
     reply->turns = puter__or_empty(answer->turns.text);
-    reply->usage = answer->usage;
-    reply->usage_limited = answer->usage_limited;
-    reply->blocked = answer->blocked;
     reply->complete = client->phase == PUTER__REPLIED;
-    reply->json = bytes ? "" : puter__or_empty(answer->body.text);
+    reply->json = bytes ? "" : body;
     reply->json_length = bytes ? 0 : answer->body.length;
-    reply->body = bytes ? puter__or_empty(answer->body.text) : "";
+    reply->body = bytes ? body : "";
     reply->size = bytes ? answer->body.length : 0;
-    puter__keep(answer->content_type, sizeof answer->content_type,
-                client->http.content_type, strlen(client->http.content_type));
+    memcpy(answer->content_type, client->http.content_type,
+           sizeof answer->content_type);
     reply->content_type = answer->content_type;
     reply->memory = answer;
     client->answer = NULL;
