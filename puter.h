@@ -785,12 +785,12 @@ static bool puter__reserve(puter_writer *writer, size_t extra)
     char *text;
     if (writer->result != PUTER_OK)
         return false;
+    if (extra < capacity - writer->length)
+        return true;
     if (extra >= SIZE_MAX / 4 || writer->length >= SIZE_MAX / 4) {
         writer->result = PUTER_ERR_LIMIT;
         return false;
     }
-    if (writer->length + extra < capacity)
-        return true;
     capacity += capacity / 2;
     if (capacity <= writer->length + extra)
         capacity = writer->length + extra + 32;
@@ -806,7 +806,9 @@ static bool puter__reserve(puter_writer *writer, size_t extra)
 
 static void puter__append(puter_writer *writer, const void *data, size_t size)
 {
-    if (!puter__reserve(writer, size))
+    size_t left = writer->capacity - writer->length;
+    if ((writer->result != PUTER_OK || size >= left) &&
+        !puter__reserve(writer, size))
         return;
     if (size > 0)
         memcpy(writer->text + writer->length, data, size);
@@ -942,19 +944,25 @@ static size_t puter__utf8_encode(uint32_t code, char *out)
 
 /* The first byte of `text` that cannot stand in a JSON string unescaped and
  * unchecked: a quote, a backslash, a control byte, or one above 0x7F. Takes
- * eight bytes at a time: in each lane, `v - 1 & ~v & 0x80` is set when v is 0
- * and no lane below it borrowed, so a hit is looked at again byte by byte. */
+ * eight bytes at a time: a lane's top bit is set where it holds such a byte, or
+ * where it lent to a lane below that does, so the lowest hit is a true one. */
 static const char *puter__plain(const char *text, const char *end)
 {
     const uint64_t ones = ~(uint64_t)0 / 255, tops = ones * 0x80;
     while (end - text >= 8) {
-        uint64_t lanes, quote, slash;
+        uint64_t lanes, quote, slash, hits;
         memcpy(&lanes, text, 8);
         quote = lanes ^ ones * '"';
         slash = lanes ^ ones * '\\';
-        if (((lanes | (lanes - ones * 0x20) | (quote - ones) |
-              (slash - ones)) & tops) != 0)
+        hits = (lanes | (lanes - ones * 0x20) | (quote - ones) |
+                (slash - ones)) & tops;
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        if (hits != 0)
+            return text + __builtin_ctzll(hits) / 8;
+#else
+        if (hits != 0)
             break;
+#endif
         text += 8;
     }
     while (text < end && (unsigned char)*text >= 0x20 &&
@@ -2149,11 +2157,19 @@ PUTER_API puter_value puter_json_member(puter_value value, const char *key,
         return found;
     member = puter__value(value.json, value.node + 1);
     for (i = 0; i < count; i++) {
-        if (puter__string_is(member, key, key_length))
+        const puter__node *node = value.json->nodes + member.node;
+        if ((node->length == key_length || node->info & PUTER__ESCAPED) &&
+            puter__string_is(member, key, key_length))
             found = puter__value(value.json, member.node + 1);
-        member.node = value.json->nodes[member.node + 1].next;
+        member.node = node[1].next;
     }
     return found;
+}
+
+/* A member by a key of ours. */
+static puter_value puter__member(puter_value value, const char *key)
+{
+    return puter_json_member(value, key, strlen(key));
 }
 
 /* "[7]" at `*path`, which is moved past it. */
@@ -4607,9 +4623,9 @@ static const char *puter__or_empty(const char *text)
 
 /* The same of a member, where it is a string. */
 static void puter__keep_member(puter__answer *answer, const char **kept,
-                               puter_value value, const char *path)
+                               puter_value value, const char *key)
 {
-    value = puter_json_get(value, path);
+    value = puter__member(value, key);
     if (puter__is(value, PUTER_STRING))
         *kept = puter__or_empty(puter__keep_value(answer, value));
 }
@@ -4668,7 +4684,7 @@ static void puter__add_image(puter__answer *answer, puter_value value)
     puter_image image;
     size_t i = 0;
     while (puter__is(value, PUTER_OBJECT) && i < PUTER__COUNT(keys)) {
-        puter_value inner = puter_json_get(value, keys[i++]);
+        puter_value inner = puter__member(value, keys[i++]);
         if (puter_json_type(inner) != PUTER_MISSING) {
             value = inner;
             i = 0;
@@ -4686,14 +4702,14 @@ static void puter__add_image(puter__answer *answer, puter_value value)
 static puter_value puter__first_of(puter_value value, const char *a,
                                    const char *b)
 {
-    puter_value found = puter_json_get(value, a);
+    puter_value found = puter__member(value, a);
     return puter_json_type(found) > PUTER_NULL ? found
-                                               : puter_json_get(value, b);
+                                               : puter__member(value, b);
 }
 
 static bool puter__type_is(puter_value value, const char *type)
 {
-    return puter__string_is(puter_json_get(value, "type"), type,
+    return puter__string_is(puter__member(value, "type"), type,
                             strlen(type));
 }
 
@@ -4701,14 +4717,14 @@ static bool puter__type_is(puter_value value, const char *type)
  * 2025 wrote text without a type. False for a type unknown here. */
 static bool puter__read_block(puter__answer *answer, puter_value block)
 {
-    puter_value type = puter_json_get(block, "type");
-    puter_value text = puter_json_get(block, "text");
+    puter_value type = puter__member(block, "type");
+    puter_value text = puter__member(block, "text");
     if (puter__is(block, PUTER_STRING)) {
         puter__channel_add(&answer->text, block);
     } else if (puter__type_is(block, "tool_use")) {
-        puter__add_call(answer, puter_json_get(block, "id"),
-                        puter_json_get(block, "name"),
-                        puter_json_get(block, "input"));
+        puter__add_call(answer, puter__member(block, "id"),
+                        puter__member(block, "name"),
+                        puter__member(block, "input"));
     } else if (puter__type_is(block, "text") ||
                (puter__is(type, PUTER_MISSING) &&
                 puter__is(text, PUTER_STRING))) {
@@ -4767,8 +4783,8 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
     size_t i;
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value item = puter_json_at(list, i);
-        puter_value amount = puter_json_get(item, "amount");
-        puter_value cost = puter_json_get(item, "cost");
+        puter_value amount = puter__member(item, "amount");
+        puter_value cost = puter__member(item, "cost");
         if (puter__type_is(item, "prompt"))
             puter__count_tokens(&usage->prompt_tokens,
                                 &usage->has_prompt_tokens, amount);
@@ -4786,7 +4802,7 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
 static void puter__read_usage(puter__answer *answer, puter_value value)
 {
     puter_usage *usage = &answer->reply.usage;
-    puter_value cents = puter_json_get(value, "usd_cents"), cached;
+    puter_value cents = puter__member(value, "usd_cents"), cached;
     if (puter_json_type(value) < PUTER_ARRAY)
         return;
     answer->usage_due = true;
@@ -4796,7 +4812,8 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
     cached = puter__first_of(value, "cached_tokens",
                              "cache_read_input_tokens");
     if (!puter__is(cached, PUTER_NUMBER))
-        cached = puter_json_get(value, "prompt_tokens_details.cached_tokens");
+        cached = puter__member(puter__member(value, "prompt_tokens_details"),
+                               "cached_tokens");
     puter__count_tokens(
         &usage->prompt_tokens, &usage->has_prompt_tokens,
         puter__first_of(value, "prompt_tokens", "input_tokens"));
@@ -4810,19 +4827,22 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
 
 static void puter__read_message(puter__answer *answer, puter_value message)
 {
-    puter_value list = puter_json_get(message, "tool_calls");
+    puter_value list = puter__member(message, "tool_calls");
     size_t i;
     puter__channel_add(&answer->reasoning,
                        puter__first_of(message, "reasoning",
                                        "reasoning_content"));
-    puter__read_content(answer, puter_json_get(message, "content"));
+    puter__read_content(answer, puter__member(message, "content"));
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value call = puter_json_at(list, i);
-        puter__add_call(answer, puter_json_get(call, "id"),
-                        puter__first_of(call, "function.name", "name"),
-                        puter__first_of(call, "function.arguments", "input"));
+        puter_value function = puter__member(call, "function");
+        if (!puter__is(function, PUTER_OBJECT))
+            function = call;
+        puter__add_call(answer, puter__member(call, "id"),
+                        puter__member(function, "name"),
+                        puter__first_of(function, "arguments", "input"));
     }
-    list = puter_json_get(message, "images");
+    list = puter__member(message, "images");
     for (i = 0; i < puter_json_count(list); i++)
         puter__add_image(answer, puter_json_at(list, i));
     puter__keep_member(answer, &answer->reply.role, message, "role");
@@ -4833,9 +4853,9 @@ static void puter__read_message(puter__answer *answer, puter_value message)
  * False where it has no message in any known place. */
 static bool puter__read_answer(puter__answer *answer, puter_value root)
 {
-    puter_value result = puter_json_get(root, "result");
-    puter_value message = puter_json_get(result, "message");
-    puter_value meta = puter_json_get(root, "metadata");
+    puter_value result = puter__member(root, "result");
+    puter_value message = puter__member(result, "message");
+    puter_value meta = puter__member(root, "metadata"), item;
     puter_reply *reply = &answer->reply;
     puter__keep_member(answer, &reply->model, meta, "providerUsed");
     if (puter__is(result, PUTER_STRING))
@@ -4846,20 +4866,23 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
         puter__read_message(answer, message);
     else
         return false;
-    puter__read_usage(answer, puter__is(puter_json_get(result, "usage"),
+    puter__read_usage(answer, puter__is(puter__member(result, "usage"),
                                         PUTER_MISSING)
-                                  ? puter_json_get(message, "usage")
-                                  : puter_json_get(result, "usage"));
-    puter__keep_compaction(answer, puter__first_of(result, "compaction",
-                                                   "message.compaction"));
+                                  ? puter__member(message, "usage")
+                                  : puter__member(result, "usage"));
+    item = puter__member(result, "compaction");
+    puter__keep_compaction(answer, puter_json_type(item) > PUTER_NULL
+                                       ? item
+                                       : puter__member(message, "compaction"));
     puter__keep_member(answer, &reply->finish_reason, result,
                        "finish_reason");
-    puter__keep_member(answer, &reply->service, root, "service.name");
+    puter__keep_member(answer, &reply->service,
+                       puter__member(root, "service"), "name");
     puter__keep_member(answer, &reply->service, meta, "service_used");
-    reply->blocked = puter__string_is(puter_json_get(meta, "service_used"),
+    reply->blocked = puter__string_is(puter__member(meta, "service_used"),
                                       "fake-chat", 9);
     reply->usage_limited =
-        puter_json_bool(puter_json_get(meta, "usage_limited"));
+        puter_json_bool(puter__member(meta, "usage_limited"));
     return true;
 }
 
@@ -4943,18 +4966,18 @@ static bool puter__take_code(puter_client *client, puter_value value,
 static puter_result puter__refused(puter_client *client, puter_value root)
 {
     puter_error *error = &client->report.error;
-    puter_value inner = puter_json_get(root, "error");
+    puter_value inner = puter__member(root, "error");
     puter_value object = puter__is(inner, PUTER_OBJECT) ? inner : root;
-    puter_value words = puter_json_get(object, "message");
+    puter_value words = puter__member(object, "message");
     int status = error->http_status;
     char code[sizeof error->code];
     const struct puter__refusal *refusal;
     if (!puter__is(words, PUTER_STRING))
         words = inner;
     if (status < 400)
-        status = (int)(puter_json_integer(puter_json_get(object, "status")) &
+        status = (int)(puter_json_integer(puter__member(object, "status")) &
                        0x3FF);
-    if (!puter__take_code(client, puter_json_get(object, "code"), code) ||
+    if (!puter__take_code(client, puter__member(object, "code"), code) ||
         puter__words(client, words) == NULL)
         return puter__client_memory(client);
     refusal = puter__classify(code, status);
@@ -4995,8 +5018,8 @@ static puter_result puter__no_sense(puter_client *client, const char *wrong)
  * nothing else: then no model has run, and another driver may be tried. */
 static bool puter__lacks_driver(const puter_client *client, puter_value root)
 {
-    puter_value error = puter_json_get(root, "error");
-    puter_value words = puter_json_get(root, "message");
+    puter_value error = puter__member(root, "error");
+    puter_value words = puter__member(root, "message");
     size_t length;
     const char *text;
     if (client->kind > PUTER__STREAM)
@@ -5658,7 +5681,7 @@ static puter_result puter__is_answered(const puter_history *history,
         const char *json = history->messages[first].json;
         puter_json *turn = puter_json_parse(json, strlen(json), NULL);
         puter_value answered =
-            puter_json_get(puter_json_root(turn), "tool_call_id");
+            puter__member(puter_json_root(turn), "tool_call_id");
         bool found = puter__string_is(answered, text, length);
         puter_json_free(turn);
         if (turn == NULL)
@@ -5699,10 +5722,10 @@ static puter_result puter__history_walk(puter_history *history,
                             strlen(history->messages[last - 1].json), NULL);
     if (turn == NULL)
         return PUTER_ERR_NOMEM;
-    content = puter_json_get(puter_json_root(turn), "content");
+    content = puter__member(puter_json_root(turn), "content");
     for (i = 0; i < puter_json_count(content) && result == PUTER_OK; i++) {
         puter_value block = puter_json_at(content, i);
-        puter_value id = puter_json_get(block, "id");
+        puter_value id = puter__member(block, "id");
         if (!puter__type_is(block, "tool_use"))
             continue;
         result = puter__is_answered(history, first, id);
@@ -5781,8 +5804,8 @@ static bool puter__is_content(puter_value content)
     for (i = 0; i < puter_json_count(content); i++) {
         puter_value block = puter_json_at(content, i);
         if (puter__type_is(block, "tool_use") &&
-            (!puter__is(puter_json_get(block, "id"), PUTER_STRING) ||
-             !puter__is(puter_json_get(block, "input"), PUTER_OBJECT)))
+            (!puter__is(puter__member(block, "id"), PUTER_STRING) ||
+             !puter__is(puter__member(block, "input"), PUTER_OBJECT)))
             return false;
     }
     return puter__is(content, PUTER_ARRAY) && i > 0;
@@ -5793,14 +5816,14 @@ static puter_result puter__history_value(puter_history *history,
                                          puter_value message)
 {
     puter_writer text = PUTER__ZERO;
-    const char *role = puter__role(puter_json_get(message, "role"));
+    const char *role = puter__role(puter__member(message, "role"));
     puter_result result = PUTER_OK;
     size_t length, id_length;
     const char *span = puter__span(message, &length), *id;
-    if (role == NULL || !puter__is_content(puter_json_get(message, "content")))
+    if (role == NULL || !puter__is_content(puter__member(message, "content")))
         return PUTER_ERR_ARGUMENT;
     puter__append(&text, span, length); /* before the id is ended in place */
-    id = puter_json_string(puter_json_get(message, "tool_call_id"),
+    id = puter_json_string(puter__member(message, "tool_call_id"),
                            &id_length);
     result = puter__same(role, "tool")
                  ? puter__history_awaits(history, id, id_length)
@@ -5832,7 +5855,7 @@ static void puter__write_compaction(puter_writer *out, const char *compaction)
     puter_value root = puter_json_root(json);
     if (error.result == PUTER_ERR_NOMEM)
         out->result = PUTER_ERR_NOMEM;
-    if (puter_json_type(puter_json_get(root, "type")) != PUTER_MISSING) {
+    if (puter_json_type(puter__member(root, "type")) != PUTER_MISSING) {
         puter__append_string(out, compaction);
     } else if (puter_json_count(root) > 0 && compaction[0] == '{') {
         puter__append_string(out, "{\"type\":\"compaction\",");
@@ -5971,8 +5994,8 @@ PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
 static bool puter__is_error_line(puter_value line)
 {
     return puter__type_is(line, "error") ||
-           (puter_json_type(puter_json_get(line, "success")) == PUTER_BOOL &&
-            !puter_json_bool(puter_json_get(line, "success")));
+           (puter_json_type(puter__member(line, "success")) == PUTER_BOOL &&
+            !puter_json_bool(puter__member(line, "success")));
 }
 
 /* A line of a stream, which stands at client->line in the body. */
@@ -6006,7 +6029,7 @@ static puter_result puter__read_line(puter_client *client)
     if (puter__is_error_line(root))
         return puter__refused(client, root);
     if (puter__type_is(root, "usage"))
-        puter__read_usage(answer, puter_json_get(root, "usage"));
+        puter__read_usage(answer, puter__member(root, "usage"));
     else if (!puter__is(root, PUTER_OBJECT) ||
              !puter__read_block(answer, root))
         answer->other_due = true;
@@ -6107,7 +6130,7 @@ static puter_result puter__read_reply(puter_client *client)
 {
     puter__answer *answer = client->answer;
     puter_value root = puter_json_root(&client->json);
-    puter_value success = puter_json_get(root, "success");
+    puter_value success = puter__member(root, "success");
     const puter_request *request = client->request;
     if (client->http.status >= 400 ||
         (puter__is(success, PUTER_BOOL) && !puter_json_bool(success))) {
@@ -6985,7 +7008,7 @@ static bool puter__is_of(puter_client *client, puter_value model,
 {
     bool object = puter__is(model, PUTER_OBJECT);
     const char *name = puter__words(
-        client, object ? puter_json_get(model, "provider") : model);
+        client, object ? puter__member(model, "provider") : model);
     if (name == NULL || object)
         return name != NULL &&
                puter__same_nocase(name, strlen(name), provider);
@@ -7077,7 +7100,7 @@ static void puter__read_text(puter__answer *answer, puter_value result)
     puter_value list = puter__first_of(result, "blocks", "pages");
     size_t i;
     if (puter__is(result, PUTER_OBJECT))
-        puter__channel_add(&answer->text, puter_json_get(result, "text"));
+        puter__channel_add(&answer->text, puter__member(result, "text"));
     else
         puter__channel_add(&answer->text, result);
     for (i = 0; i < puter_json_count(list); i++) {
@@ -7134,7 +7157,7 @@ static puter_result puter__call_with(puter_client *client,
         puter__next(client, &event, true); /* the end: it has no events */
         if (client->phase == PUTER__REPLIED)
             read(client->answer,
-                 puter_json_get(puter_json_root(&client->json), "result"));
+                 puter__member(puter_json_root(&client->json), "result"));
         if (client->phase == PUTER__REPLIED &&
             puter__body_result(client) != PUTER_OK)
             client->phase = PUTER__FAILED;
