@@ -1655,41 +1655,56 @@ static int puter__hex4(const char *text)
     return value;
 }
 
+/* Where a string that began before `p` has its closing quote; where there is
+ * none, `*wrong` says what is there. */
+static const char *puter__string_end(const char *p, const char *end,
+                                     bool *escaped, const char **wrong)
+{
+    *escaped = false;
+    *wrong = NULL;
+    for (;;) {
+        int sequence;
+        p = puter__plain(p, end);
+        if (p == end)
+            *wrong = "the text ends inside a string";
+        if (p == end || *p == '"')
+            return p;
+        if (*p == '\\') {
+            *escaped = true;
+            if (end - p >= 2 && p[1] != '\0' &&
+                strchr("\"\\/bfnrt", p[1]) != NULL) {
+                p += 2;
+            } else if (end - p >= 6 && p[1] == 'u' && puter__hex4(p + 2) >= 0) {
+                p += 6;
+            } else {
+                *wrong = "an escape that JSON lacks";
+                return p;
+            }
+            continue;
+        }
+        sequence = puter__utf8_length(p, (size_t)(end - p));
+        if (sequence < 2) {
+            *wrong = sequence == 1 ? "a control byte in a string"
+                                   : "a byte that is not UTF-8";
+            return p;
+        }
+        p += sequence;
+    }
+}
+
 /* Reads a string from after its quote to after its closing one. */
 static bool puter__read_string(puter__reading *r)
 {
-    const char *start = r->at, *p = start;
-    uint32_t escaped = 0;
+    bool escaped;
+    const char *wrong;
+    const char *stop = puter__string_end(r->at, r->end, &escaped, &wrong);
     puter__node *node;
-    for (;;) {
-        int sequence;
-        p = puter__plain(p, r->end);
-        if (p == r->end)
-            return puter__read_fail(r, p, "the text ends inside a string");
-        if (*p == '"')
-            break;
-        if (*p == '\\') {
-            escaped = PUTER__ESCAPED;
-            if (r->end - p >= 2 && p[1] != '\0' &&
-                strchr("\"\\/bfnrt", p[1]) != NULL)
-                p += 2;
-            else if (r->end - p >= 6 && p[1] == 'u' && puter__hex4(p + 2) >= 0)
-                p += 6;
-            else
-                return puter__read_fail(r, p, "an escape that JSON lacks");
-            continue;
-        }
-        sequence = puter__utf8_length(p, (size_t)(r->end - p));
-        if (sequence < 2)
-            return puter__read_fail(r, p, sequence == 1
-                                              ? "a control byte in a string"
-                                              : "a byte that is not UTF-8");
-        p += sequence;
-    }
-    r->at = p + 1;
-    node = puter__node_add(r, PUTER_STRING, start, p);
+    if (wrong != NULL)
+        return puter__read_fail(r, stop, wrong);
+    node = puter__node_add(r, PUTER_STRING, r->at, stop);
+    r->at = stop + 1;
     if (node != NULL)
-        node->info |= escaped;
+        node->info |= escaped ? PUTER__ESCAPED : 0;
     return node != NULL;
 }
 
@@ -2112,20 +2127,13 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index)
                                           : puter__value(NULL, 0);
 }
 
-/* Whether a string is exactly these bytes, decoded as it is compared. */
-static bool puter__string_is(puter_value value, const char *expected,
-                             size_t expected_length)
+/* Whether a string with escapes is these bytes, decoded as it is compared. */
+static bool puter__decoded_is(const char *text, size_t length,
+                              const char *expected, size_t expected_length)
 {
-    const puter__node *node = puter__node_of(value);
-    size_t length;
-    const char *text = puter__span(value, &length), *end = text + length;
+    const char *end = text + length;
     const char *expected_end = expected + expected_length;
     uint32_t high = 0;
-    if (!puter__is(value, PUTER_STRING))
-        return false;
-    if (!(node->info & PUTER__ESCAPED))
-        return length == expected_length &&
-               memcmp(text, expected, length) == 0;
     while (text < end || high != 0) {
         char piece[8];
         int unit = 0;
@@ -2146,6 +2154,20 @@ static bool puter__string_is(puter_value value, const char *expected,
         text = next;
     }
     return expected == expected_end;
+}
+
+/* Whether a value is a string of exactly these bytes. */
+static bool puter__string_is(puter_value value, const char *expected,
+                             size_t length)
+{
+    const puter__node *node = puter__node_of(value);
+    if (node == NULL || PUTER__TYPE(node) != PUTER_STRING)
+        return false;
+    if (node->info & PUTER__ESCAPED)
+        return puter__decoded_is(value.json->text + node->start, node->length,
+                                 expected, length);
+    return node->length == length &&
+           memcmp(value.json->text + node->start, expected, length) == 0;
 }
 
 PUTER_API puter_value puter_json_member(puter_value value, const char *key,
@@ -4544,34 +4566,37 @@ static void puter__answer_free(puter__answer *answer)
     PUTER_FREE(answer);
 }
 
-/* PUTER_OK, or what any of its buffers failed with. */
-static puter_result puter__answer_result(const puter__answer *answer)
+/* Whether memory was short for any part of it. */
+static bool puter__answer_failed(const puter__answer *answer)
 {
-    const puter_writer *part[6];
-    size_t i;
-    part[5] = &answer->turns;
-    part[0] = &answer->text.writer;
-    part[1] = &answer->reasoning.writer;
-    part[2] = &answer->body;
-    part[3] = &answer->calls;
-    part[4] = &answer->images;
-    for (i = 0; i < PUTER__COUNT(part); i++)
-        if (part[i]->result != PUTER_OK)
-            return part[i]->result;
-    return PUTER_OK;
+    return (answer->text.writer.result | answer->reasoning.writer.result |
+            answer->body.result | answer->calls.result |
+            answer->images.result | answer->turns.result) != PUTER_OK;
 }
 
-/* A string's characters behind what the writer holds. */
+/* A string's characters, as far as they are whole, behind what the writer
+ * holds; `*high` is what waits for its other half. */
+static void puter__append_decoded(puter_writer *writer, const char *text,
+                                  size_t length, bool escaped, uint32_t *high)
+{
+    if (*high == 0 && !escaped) {
+        puter__append(writer, text, length);
+    } else if (puter__reserve(writer, length + 3)) {
+        writer->length +=
+            puter__decode(text, length, writer->text + writer->length, high);
+        writer->text[writer->length] = '\0';
+    }
+}
+
+/* The same of a value, where it is a string. */
 static void puter__append_value(puter_writer *writer, puter_value value,
                                 uint32_t *high)
 {
-    size_t length;
-    const char *text = puter__span(value, &length);
-    if (!puter__is(value, PUTER_STRING) || !puter__reserve(writer, length + 3))
-        return;
-    writer->length +=
-        puter__decode(text, length, writer->text + writer->length, high);
-    writer->text[writer->length] = '\0';
+    const puter__node *node = puter__node_of(value);
+    if (node != NULL && PUTER__TYPE(node) == PUTER_STRING)
+        puter__append_decoded(writer, value.json->text + node->start,
+                              node->length,
+                              (node->info & PUTER__ESCAPED) != 0, high);
 }
 
 /* A half character that nothing completes any more. */
@@ -4709,49 +4734,92 @@ static puter_value puter__first_of(puter_value value, const char *a,
 
 static bool puter__type_is(puter_value value, const char *type)
 {
-    return puter__string_is(puter__member(value, "type"), type,
-                            strlen(type));
+    return puter__string_is(puter__member(value, "type"), type, strlen(type));
 }
 
-/* A block of content, or a line of a stream: they are alike. Services before
- * 2025 wrote text without a type. False for a type unknown here. */
-static bool puter__read_block(puter__answer *answer, puter_value block)
+/* What a block of content, or a line of a stream, is: they are alike. */
+typedef enum puter__block {
+    PUTER__BLOCK_TEXT,
+    PUTER__BLOCK_REASONING,
+    PUTER__BLOCK_CALL,
+    PUTER__BLOCK_IMAGE,
+    PUTER__BLOCK_COMPACTION,
+    PUTER__BLOCK_USAGE,
+    PUTER__BLOCK_ERROR,
+    PUTER__BLOCK_UNKNOWN
+} puter__block;
+
+static puter__block puter__block_type(puter_value block)
 {
+    static const struct {
+        const char *type;
+        puter__block block;
+    } types[] = {
+        {"text", PUTER__BLOCK_TEXT},
+        {"reasoning", PUTER__BLOCK_REASONING},
+        {"thinking", PUTER__BLOCK_REASONING},
+        {"tool_use", PUTER__BLOCK_CALL},
+        {"image", PUTER__BLOCK_IMAGE},
+        {"image_url", PUTER__BLOCK_IMAGE},
+        {"compaction", PUTER__BLOCK_COMPACTION},
+        {"usage", PUTER__BLOCK_USAGE},
+        {"error", PUTER__BLOCK_ERROR},
+    };
     puter_value type = puter__member(block, "type");
-    puter_value text = puter__member(block, "text");
-    if (puter__is(block, PUTER_STRING)) {
-        puter__channel_add(&answer->text, block);
-    } else if (puter__type_is(block, "tool_use")) {
+    size_t i;
+    for (i = 0; i < PUTER__COUNT(types); i++)
+        if (puter__string_is(type, types[i].type, strlen(types[i].type)))
+            return types[i].block;
+    /* Services before 2025 wrote text without a type. */
+    return puter__is(type, PUTER_MISSING) &&
+                   puter__is(puter__member(block, "text"), PUTER_STRING)
+               ? PUTER__BLOCK_TEXT
+               : PUTER__BLOCK_UNKNOWN;
+}
+
+static void puter__read_block(puter__answer *answer, puter_value block,
+                              puter__block type)
+{
+    switch (type) {
+    case PUTER__BLOCK_TEXT:
+        puter__channel_add(&answer->text, puter__member(block, "text"));
+        break;
+    case PUTER__BLOCK_REASONING:
+        puter__channel_add(&answer->reasoning,
+                           puter__first_of(block, "reasoning", "thinking"));
+        break;
+    case PUTER__BLOCK_CALL:
         puter__add_call(answer, puter__member(block, "id"),
                         puter__member(block, "name"),
                         puter__member(block, "input"));
-    } else if (puter__type_is(block, "text") ||
-               (puter__is(type, PUTER_MISSING) &&
-                puter__is(text, PUTER_STRING))) {
-        puter__channel_add(&answer->text, text);
-    } else if (puter__type_is(block, "reasoning") ||
-               puter__type_is(block, "thinking")) {
-        puter__channel_add(&answer->reasoning,
-                           puter__first_of(block, "reasoning", "thinking"));
-    } else if (puter__type_is(block, "image") ||
-               puter__type_is(block, "image_url")) {
+        break;
+    case PUTER__BLOCK_IMAGE:
         puter__add_image(answer, block);
-    } else if (puter__type_is(block, "compaction")) {
+        break;
+    case PUTER__BLOCK_COMPACTION:
         puter__keep_compaction(answer, block);
-    } else {
-        return false;
+        break;
+    default:
+        break;
     }
-    return true;
 }
 
+/* A text, a block, or an array of either. */
 static void puter__read_content(puter__answer *answer, puter_value content)
 {
     size_t i;
-    if (!puter__is(content, PUTER_ARRAY))
-        puter__read_block(answer, content);
+    if (puter__is(content, PUTER_STRING))
+        puter__channel_add(&answer->text, content);
+    else if (!puter__is(content, PUTER_ARRAY))
+        puter__read_block(answer, content, puter__block_type(content));
     else
-        for (i = 0; i < puter_json_count(content); i++)
-            puter__read_block(answer, puter_json_at(content, i));
+        for (i = 0; i < puter_json_count(content); i++) {
+            puter_value item = puter_json_at(content, i);
+            if (puter__is(item, PUTER_STRING))
+                puter__channel_add(&answer->text, item);
+            else
+                puter__read_block(answer, item, puter__block_type(item));
+        }
 }
 
 static void puter__count_tokens(int64_t *sum, bool *known, puter_value value)
@@ -5990,12 +6058,24 @@ PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
 
 /* -- the reply's body -- */
 
-/* A failure that a stream reports in its midst. */
-static bool puter__is_error_line(puter_value line)
+/* Takes the line that streams are made of, {"type":"text","text":...}, without
+ * reading it as a document; false where it is another, or spelled otherwise. */
+static bool puter__take_text_line(puter__channel *channel, const char *line,
+                                  size_t length)
 {
-    return puter__type_is(line, "error") ||
-           (puter_json_type(puter__member(line, "success")) == PUTER_BOOL &&
-            !puter_json_bool(puter__member(line, "success")));
+    static const char head[] = "{\"type\":\"text\",\"text\":\"";
+    const char *text = line + sizeof head - 1, *end = line + length - 1;
+    const char *stop, *wrong;
+    bool escaped;
+    if (length < sizeof head + 1 || *end != '}' ||
+        memcmp(line, head, sizeof head - 1) != 0)
+        return false;
+    stop = puter__string_end(text, end, &escaped, &wrong);
+    if (wrong != NULL || stop + 1 != end)
+        return false;
+    puter__append_decoded(&channel->writer, text, (size_t)(stop - text),
+                          escaped, &channel->high);
+    return true;
 }
 
 /* A line of a stream, which stands at client->line in the body. */
@@ -6005,7 +6085,8 @@ static puter_result puter__read_line(puter_client *client)
     const char *text = answer->body.text + client->line;
     size_t length = answer->body.length - client->line;
     puter__reading reading;
-    puter_value root;
+    puter_value root, success;
+    puter__block type;
     puter_result result;
     while (length > 0 && (text[length - 1] == '\n' ||
                           text[length - 1] == '\r' ||
@@ -6015,7 +6096,7 @@ static puter_result puter__read_line(puter_client *client)
     client->told_line = client->line;
     client->line_length = length;
     client->line = answer->body.length;
-    if (length == 0)
+    if (length == 0 || puter__take_text_line(&answer->text, text, length))
         return PUTER_OK;
     result = puter__json_read(&client->json, text, length, &reading);
     if (result == PUTER_ERR_NOMEM)
@@ -6026,21 +6107,25 @@ static puter_result puter__read_line(puter_client *client)
                            "%s: \"%.*s\"", (int)(reading.at - text),
                            reading.wrong, 80, text);
     root = puter_json_root(&client->json);
-    if (puter__is_error_line(root))
+    type = puter__block_type(root);
+    success = type == PUTER__BLOCK_UNKNOWN ? puter__member(root, "success")
+                                           : root;
+    if (type == PUTER__BLOCK_ERROR ||
+        (puter__is(success, PUTER_BOOL) && !puter_json_bool(success)))
         return puter__refused(client, root);
-    if (puter__type_is(root, "usage"))
+    if (type == PUTER__BLOCK_USAGE)
         puter__read_usage(answer, puter__member(root, "usage"));
-    else if (!puter__is(root, PUTER_OBJECT) ||
-             !puter__read_block(answer, root))
+    else if (type == PUTER__BLOCK_UNKNOWN)
         answer->other_due = true;
+    else
+        puter__read_block(answer, root, type);
     return PUTER_OK;
 }
 
 static puter_result puter__body_result(puter_client *client)
 {
-    return puter__answer_result(client->answer) == PUTER_OK
-               ? PUTER_OK
-               : puter__client_memory(client);
+    return puter__answer_failed(client->answer) ? puter__client_memory(client)
+                                                : PUTER_OK;
 }
 
 /* Starts afresh with a stream's text and lines that are not to be kept; where
@@ -6066,7 +6151,7 @@ static puter_result puter__take_span(puter_client *client)
     const char *end = NULL;
     size_t take = client->span_length;
     int64_t limit = client->options.max_reply_bytes;
-    puter_result result;
+    puter_result result = PUTER_OK;
     if (client->streamed) {
         end = (const char *)memchr(client->span, '\n', take);
         if (end != NULL)
@@ -6086,8 +6171,7 @@ static puter_result puter__take_span(puter_client *client)
     puter__append(body, client->span, take);
     client->span += take;
     client->span_length -= take;
-    result = puter__body_result(client);
-    if (result == PUTER_OK && end != NULL)
+    if (end != NULL && body->result == PUTER_OK)
         result = puter__read_line(client);
     return result == PUTER_OK ? puter__body_result(client) : result;
 }
@@ -6222,13 +6306,16 @@ static puter_result puter__receive(puter_client *client)
     int count;
     if (client->span_length > 0)
         return puter__take_span(client);
-    result = puter__read_step(client, &step);
+    do
+        result = puter__read_step(client, &step);
+    while (result == PUTER_OK &&
+           (step == PUTER__STEP_LINE || step == PUTER__STEP_HEAD));
     if (result != PUTER_OK)
         return result;
+    if (step == PUTER__STEP_BODY)
+        return puter__take_span(client);
     if (step == PUTER__STEP_END)
         return puter__conclude(client);
-    if (step != PUTER__STEP_MORE)
-        return PUTER_OK;
     result = puter__check_time(client);
     if (result != PUTER_OK)
         return result;
