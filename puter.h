@@ -3802,7 +3802,7 @@ static puter__http_step puter__http_head_end(puter__http *http)
 static puter__http_step puter__http_chunk(puter__http *http, const char *line,
                                           size_t length)
 {
-    size_t i;
+    size_t i, digits;
     http->left = 0;
     for (i = 0; i < length; i++) {
         char c = puter__lower(line[i]);
@@ -3819,10 +3819,11 @@ static puter__http_step puter__http_chunk(puter__http *http, const char *line,
         http->overhead -= 2 * http->left;
     else
         http->overhead = 0;
-    while (i > 0 && i < length && (line[i] == ' ' || line[i] == '\t'))
+    digits = i;
+    while (i < length && (line[i] == ' ' || line[i] == '\t'))
         i++;
-    if (i == 0 || (i < length && line[i] != ';') ||
-        !puter__is_field_text(line, length))
+    if (digits == 0 || (i < length && (line[i] != ';' ||
+                                       !puter__is_field_text(line, length))))
         return puter__http_bad(http, "a chunk size that is no number");
     if (http->overhead > PUTER__OVERHEAD_MAX)
         return puter__http_endless(http, "more chunk framing than body");
@@ -3835,12 +3836,6 @@ static puter__http_step puter__http_line(puter__http *http, const char *line,
 {
     if (http->state == PUTER__CHUNK_SIZE)
         return puter__http_chunk(http, line, length);
-    if (http->state == PUTER__CHUNK_END) {
-        http->state = PUTER__CHUNK_SIZE;
-        return length == 0 ? PUTER__STEP_LINE
-                           : puter__http_bad(http, "no line end after a "
-                                                   "chunk");
-    }
     http->head_bytes += length + 2;
     if (++http->head_lines > PUTER__HEAD_LINES ||
         http->head_bytes > PUTER__HEAD_MAX)
@@ -3877,6 +3872,15 @@ static puter__http_step puter__http_next(puter__http *http, const char *data,
         if (http->left == 0)
             http->state = http->chunked ? PUTER__CHUNK_END : PUTER__COMPLETE;
         return PUTER__STEP_BODY;
+    }
+    if (http->state == PUTER__CHUNK_END) {
+        if (data[0] != '\r' || (size > 1 && data[1] != '\n'))
+            return puter__http_bad(http, "no line end after a chunk");
+        if (size < 2)
+            return PUTER__STEP_MORE;
+        http->state = PUTER__CHUNK_SIZE;
+        *used = 2;
+        return PUTER__STEP_LINE;
     }
     end = (const char *)memchr(data + http->scanned, '\n',
                                size - http->scanned);
