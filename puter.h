@@ -7472,7 +7472,7 @@ static bool puter__no_proxy(const char *list, const puter__url *url)
             colon = list + length; /* a bare IPv6 address */
         }
         list += length;
-        if (*colon == ':' && atoi(colon + 1) != url->port)
+        if (*colon == ':' && strtol(colon + 1, NULL, 10) != url->port)
             continue;
         if (name == 0)
             continue;

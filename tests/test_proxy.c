@@ -458,6 +458,8 @@ static void test_exceptions(void)
         {"[2001:db8::1]", "https://[2001:db8::1]", true},
         {"[2001:db8::1]:8443", "https://[2001:db8::1]:8443", true},
         {"puter.com:8443", "https://api.puter.com", false},
+        /* 2^32 + 443 */
+        {"puter.com:4294967739", "https://api.puter.com", false},
         {"puter.com:", "https://api.puter.com", false},
         {"uter.com", "https://api.puter.com", false},
         {"api.puter.com", "https://puter.com", false},
