@@ -1406,18 +1406,26 @@ static void puter__append_double(puter_writer *writer, double number)
     puter__append_digits(writer, digit, count, k);
 }
 
-static void puter__append_integer(puter_writer *writer, int64_t number)
+/* A number's decimal digits, at the end of `room`; gives where they begin. */
+static const char *puter__integer_text(int64_t number, char room[24])
 {
-    char digit[20];
-    size_t at = sizeof digit;
+    char *at = room + 23;
     uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    *at = '\0';
     do {
-        digit[--at] = (char)('0' + rest % 10);
+        *--at = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest > 0);
     if (number < 0)
-        digit[--at] = '-';
-    puter__append(writer, digit + at, sizeof digit - at);
+        *--at = '-';
+    return at;
+}
+
+static void puter__append_integer(puter_writer *writer, int64_t number)
+{
+    char room[24];
+    const char *digits = puter__integer_text(number, room);
+    puter__append(writer, digits, strlen(digits));
 }
 
 /* >> json write -----------------------------------------------------------*/
@@ -2301,12 +2309,10 @@ static void puter__line_format(puter__line *line, const char *format,
             puter__line_add(line, va_arg(values, const char *), SIZE_MAX);
             format += 2;
         } else if (puter__starts(format, "%d")) {
-            char digits[16];
-            puter_writer number = PUTER__ZERO;
-            number.text = digits;
-            number.capacity = sizeof digits;
-            puter__append_integer(&number, va_arg(values, int));
-            puter__line_add(line, digits, number.length);
+            char room[24];
+            puter__line_add(line,
+                            puter__integer_text(va_arg(values, int), room),
+                            SIZE_MAX);
             format += 2;
         }
     }
@@ -2582,16 +2588,12 @@ typedef struct puter__socket {
 static int puter__socket_lookup(puter__socket *s, const char *host, int port)
 {
     struct addrinfo hints, *list = NULL, *item;
-    char service[16];
-    puter_writer number = PUTER__ZERO;
+    char room[24];
     int error;
-    number.text = service;
-    number.capacity = sizeof service;
-    puter__append_integer(&number, port);
     memset(&hints, 0, sizeof hints);
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV;
-    error = getaddrinfo(host, service, &hints, &list);
+    error = getaddrinfo(host, puter__integer_text(port, room), &hints, &list);
     if (error != 0)
         return error;
     for (item = list; item != NULL && s->count < PUTER__MAX_ADDRESSES;
