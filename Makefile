@@ -62,6 +62,10 @@ test-mbedtls3:
 matrix: $(BUILD)/standin
 	@tests/matrix
 
+# What programs that read programs say, and valgrind.
+analyze: $(addprefix $(BUILD)/,hello stream tools standin)
+	@tests/analyze
+
 # The recipes in examples/packaging, as far as there are tools to try them.
 packaging: $(BUILD)/standin
 	@tests/packaging
@@ -88,7 +92,8 @@ fmt:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo test test-mbedtls3 matrix packaging fuzz coverage size fmt clean
+.PHONY: all demo test test-mbedtls3 matrix analyze packaging fuzz coverage size
+.PHONY: fmt clean
 
 # ---- how things are built ---------------------------------------------------
 
