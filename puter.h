@@ -3130,7 +3130,7 @@ static void puter__today(char out[16])
     memset(&day, 0, sizeof day);
     gmtime_r(&now, &day);
     puter__append_integer(&line, (1900 + day.tm_year) * (int64_t)10000 +
-                                     (1 + day.tm_mon) * 100 + day.tm_mday);
+                                     (1 + day.tm_mon) * 100L + day.tm_mday);
 }
 
 /* Says why the certificate was refused: the first of these that is so. */

@@ -7,10 +7,9 @@
 #include "../puter.h"
 
 #include "script.h"
+#include "standin.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -18,8 +17,6 @@ enum {
     SHORT_MS = 200, /* a limit that is meant to be met */
     LONG_MS = 30000 /* and one that is not */
 };
-
-#define TOKEN "test-token-0123456789" /* as the stand-in likes it */
 
 /* ---- a peer that goes silent -------------------------------------------- */
 
@@ -247,7 +244,7 @@ static puter_client *open_client(const char *origin, const char *ca,
 {
     puter_options options = {0};
     options.no_environment = true;
-    options.token = TOKEN;
+    options.token = STANDIN_TOKEN;
     options.api_origin = origin;
     options.ca_file = ca;
     options.connect_timeout_ms = it->connect_ms;
@@ -268,7 +265,7 @@ static void check_limit(puter_client *client, const limit *it,
     CHECK_INT(ask(client, prompt, &text, &waits), it->result);
     script_check_failure(client, it->result);
     CHECK(strstr(puter_last_error(client)->message, it->name));
-    CHECK(!strstr(puter_last_error(client)->message, TOKEN));
+    CHECK(!strstr(puter_last_error(client)->message, STANDIN_TOKEN));
     CHECK(it->nonblocking == (waits > 0));
     free(text.bytes);
 }
@@ -407,61 +404,6 @@ static void test_leaving(void)
 }
 
 /* ---- the stand-in ------------------------------------------------------- */
-
-typedef struct standin {
-    pid_t process;
-    char origin[64], ca[1024];
-} standin;
-
-static void run_standin(int out, const char *era, const char *fault_or_plain)
-{
-    const char *program = getenv("STANDIN");
-    bool plain = strcmp(fault_or_plain, "--plain") == 0;
-    if (!program)
-        program = "build/standin";
-    dup2(out, 1);
-    if (plain)
-        execl(program, program, "--era", era, "--plain", (char *)NULL);
-    else
-        execl(program, program, "--era", era, "--fault", fault_or_plain,
-              (char *)NULL);
-    _exit(127);
-}
-
-/* A line without its end; "" where there is none. */
-static void read_line(FILE *from, char *line, int size)
-{
-    if (!fgets(line, size, from))
-        *line = '\0';
-    line[strcspn(line, "\n")] = '\0';
-}
-
-/* Starts it with a fault ("none"), or without TLS ("--plain"). */
-static void standin_start(standin *it, const char *era,
-                          const char *fault_or_plain)
-{
-    int ends[2];
-    FILE *lines;
-    if (pipe(ends) != 0)
-        abort();
-    it->process = fork();
-    if (it->process == 0)
-        run_standin(ends[1], era, fault_or_plain);
-    close(ends[1]);
-    lines = fdopen(ends[0], "r");
-    read_line(lines, it->origin, sizeof it->origin);
-    *it->ca = '\0';
-    if (strncmp(it->origin, "https", 5) == 0)
-        read_line(lines, it->ca, sizeof it->ca);
-    fclose(lines);
-    CHECK(*it->origin);
-}
-
-static void standin_stop(standin *it)
-{
-    if (it->process > 0 && kill(it->process, SIGTERM) == 0)
-        waitpid(it->process, NULL, 0);
-}
 
 /* Silence behind TLS. */
 static void test_silent_standin(void)
