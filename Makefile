@@ -62,6 +62,10 @@ test-mbedtls3:
 matrix: $(BUILD)/standin
 	@tests/matrix
 
+# What may pile up does, where there is enough of it.
+soak: $(BUILD)/standin
+	@tests/soak
+
 # What programs that read programs say, and valgrind.
 analyze: $(addprefix $(BUILD)/,hello stream tools standin)
 	@tests/analyze
@@ -92,13 +96,17 @@ fmt:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo test test-mbedtls3 matrix analyze packaging fuzz coverage size
-.PHONY: fmt clean
+.PHONY: all demo test test-mbedtls3 matrix soak analyze packaging fuzz
+.PHONY: coverage size fmt clean
 
 # ---- how things are built ---------------------------------------------------
 
 # What it counts would be taken for branches of puter.h.
 $(BUILD)/test_scale: override CHECKED := $(filter-out --coverage,$(CHECKED))
+
+# The other sanitizers do not go with the one for threads.
+$(BUILD)/test_threads: override CHECKED = -O1 -g -Werror \
+    $(shell $(need) -n tsan 2>/dev/null && echo -fsanitize=thread)
 
 $(BUILD)/test_%: tests/test_%.c $(HEADERS) | $(BUILD)/.ready
 	$(compile) $(CHECKED) -o $@ $< $(LIBS)
