@@ -199,7 +199,6 @@ static int machine_clock_gettime(clockid_t clock, struct timespec *now)
 #define send machine_send
 #define recv machine_recv
 #define clock_gettime machine_clock_gettime
-#define PUTER_NO_TLS
 #define PUTER_IMPLEMENTATION
 #include "../puter.h"
 #undef getaddrinfo
@@ -372,27 +371,11 @@ static void test_localhost(void)
     puter_close(client);
 }
 
-/* Built without TLS, it says so before anything is sent. */
-static void test_no_tls(void)
-{
-    static const fault nothing = {"", NO_CALL, 0, 0, 1, 0, ""};
-    puter_client *client = open_client("https://host.test", 1000);
-    CHECK_IN("no TLS");
-    start(&nothing);
-    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_ARGUMENT);
-    script_check_failure(client, PUTER_ERR_ARGUMENT);
-    CHECK(strstr(puter_last_error(client)->message, "PUTER_NO_TLS"));
-    CHECK_STR(puter_client_tls_version(client), "");
-    CHECK_INT(machine.lookups, 0);
-    puter_close(client);
-}
-
 int main(void)
 {
     test_faults();
     test_silent_address();
     test_no_limit();
     test_localhost();
-    test_no_tls();
     return check_done();
 }
