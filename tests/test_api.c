@@ -77,6 +77,7 @@ static void test_no_client(void)
     spoil(&reply, sizeof reply);
     CHECK_INT(puter_models(NULL, NULL, &reply), PUTER_ERR_NOMEM);
     CHECK(is_empty(&reply, sizeof reply));
+    CHECK_STR(puter_client_tls_version(NULL), "");
     CHECK_INT(puter_client_fd(NULL), -1);
     CHECK_INT(puter_client_events(NULL), 0);
     CHECK_INT(puter_client_deadline(NULL), -1);
@@ -97,6 +98,7 @@ static void test_idle_client(void)
         CHECK(clients[i]);
         CHECK_INT(puter_last_error(clients[i])->result, PUTER_OK);
         CHECK_STR(puter_last_error(clients[i])->message, "");
+        CHECK_STR(puter_client_tls_version(clients[i]), "");
         CHECK_INT(puter_client_fd(clients[i]), -1);
         CHECK_INT(puter_client_events(clients[i]), 0);
         CHECK_INT(puter_client_deadline(clients[i]), -1);
@@ -244,6 +246,28 @@ static void test_closing_early(void)
     script_close(&peer, client);
 }
 
+/* Who asks late how long to wait is told: not at all. */
+static void test_time_is_up(void)
+{
+    script peer = {0};
+    puter_options options = {0};
+    puter_request request = {0};
+    puter_client *client;
+    puter_event event;
+    CHECK_IN("time is up");
+    options.nonblocking = true;
+    options.idle_timeout_ms = 500;
+    client = script_open(&peer, &options);
+    request.prompt = "Halo";
+    script_current(&peer);
+    CHECK(puter_stream_begin(client, &request) >= 0);
+    poll(NULL, 0, 600);
+    CHECK_INT(puter_client_deadline(client), 0);
+    CHECK_INT(puter_stream_next(client, &event), PUTER_ERR_TIMEOUT);
+    script_check_failure(client, PUTER_ERR_TIMEOUT);
+    script_close(&peer, client);
+}
+
 /* Values that are missing, from documents that are. */
 static void test_json_of_nothing(void)
 {
@@ -287,6 +311,24 @@ static void test_failed_writer(void)
     CHECK_INT(writer.length, 0);
     puter_writer_free(&writer);
     CHECK_INT(writer.result, PUTER_OK);
+    CHECK_IN("full writer");
+    writer.length = writer.capacity = SIZE_MAX / 4;
+    puter_write_null(&writer);
+    CHECK_INT(writer.result, PUTER_ERR_LIMIT);
+    CHECK_INT(writer.length, SIZE_MAX / 4);
+}
+
+/* A key that is NULL is an empty one. */
+static void test_no_key(void)
+{
+    puter_writer writer = {0};
+    CHECK_IN("no key");
+    puter_write_begin_object(&writer);
+    puter_write_key(&writer, NULL);
+    puter_write_string(&writer, NULL);
+    puter_write_end_object(&writer);
+    CHECK_STR(writer.text, "{\"\":null}");
+    puter_writer_free(&writer);
 }
 
 /* Two clients at once know nothing of each other. */
@@ -328,8 +370,10 @@ int main(void)
     test_no_string_is_null();
     test_bad_options();
     test_closing_early();
+    test_time_is_up();
     test_json_of_nothing();
     test_failed_writer();
+    test_no_key();
     test_two_clients();
     return check_done();
 }

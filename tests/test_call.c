@@ -364,6 +364,7 @@ static void test_sink_of_others(void)
          "{\"success\":false,\"error\":\"no\"}", PUTER_ERR_SERVICE, 0},
         {500, "audio/mpeg", "sound", PUTER_ERR_SERVICE, 0},
         {404, "text/html", "page", PUTER_ERR_NOT_FOUND, 0},
+        {200, "text/html", "page", PUTER_ERR_PROTOCOL, 0},
         {302, "audio/mpeg", "sound", PUTER_ERR_PROTOCOL, 0},
         {429, "audio/mpeg", "sound", PUTER_OK, 3},
     };
@@ -998,7 +999,7 @@ static void test_repeated_lists(void)
         {504, PUTER_OK, 2},         {429, PUTER_OK, 2},
         {0, PUTER_OK, 2},           {500, PUTER_ERR_SERVICE, 1},
         {401, PUTER_ERR_AUTH, 1},   {403, PUTER_ERR_REFUSED, 1},
-        {400, PUTER_ERR_REQUEST, 1},
+        {400, PUTER_ERR_REQUEST, 1}, {507, PUTER_ERR_SERVICE, 1},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
@@ -1130,6 +1131,7 @@ static void test_pictures(void)
         {"data:image/png;base64,iVBORw==", "\x89PNG", 4},
         {"data:image/png;base64,iVBORw", "\x89PNG", 4},
         {"data:image/png;base64,iV\r\nBO Rw\n==", "\x89PNG", 4},
+        {"data:image/png;base64,{iV|BO}Rw~==", "\x89PNG", 4},
         {"data:;base64,//79+w==", "\xFF\xFE\xFD\xFB", 4},
         {"data:image/svg+xml;charset=utf-8;base64,PHN2Zz4=", "<svg>", 5},
         {"data:image/svg+xml,<svg>", "", 0},

@@ -115,6 +115,8 @@ static void test_origins(void)
          "https://example.org:8443"},
         {"https://example.org/base/", "example.org", 443,
          "/base/drivers/call", "example.org", "https://example.org"},
+        {"https://api.3com", "api.3com", 443, "/drivers/call", "api.3com",
+         "https://3com"},
         {"http://localhost", "localhost", 80, "/drivers/call", "localhost",
          "http://localhost"},
         {"http://[::1]:4100", "::1", 4100, "/drivers/call", "[::1]:4100",
@@ -183,6 +185,7 @@ static void check_args(const puter_request *request, const char *wanted)
 
 static void test_arguments(void)
 {
+    static const puter_tool tool = {.name = "f"};
     puter_request request = {0};
     CHECK_IN("arguments");
     request.prompt = "Halo";
@@ -198,6 +201,18 @@ static void test_arguments(void)
                "{" MESSAGES ",\"model\":\"gpt-4\",\"temperature\":0.7,"
                "\"max_tokens\":100,\"reasoning_effort\":\"low\","
                "\"verbosity\":\"high\"}");
+    CHECK_IN("all of extra_args");
+    request.extra_args = "{\"temperature\":1,\"max_tokens\":2,"
+                         "\"reasoning_effort\":3,\"verbosity\":4,"
+                         "\"tools\":5,\"stream\":6}";
+    request.tools = &tool;
+    request.tool_count = 1;
+    check_args(&request,
+               "{" MESSAGES ",\"model\":\"gpt-4\",\"temperature\":1,"
+               "\"max_tokens\":2,\"reasoning_effort\":3,\"verbosity\":4,"
+               "\"tools\":5,\"stream\":6}");
+    CHECK_IN("some extra_args");
+    request.tool_count = 0;
     request.has_temperature = false;
     request.extra_args = " {\"vision\":true,\"max_tokens\":7,\"model\":\"x\","
                          "\"response\":{\"normalize\":true}} ";
@@ -341,6 +356,7 @@ static void test_image_bytes(void)
         {"\x89PNG\r\n\x1a\n", 8, NULL, "data:image/png;base64,iVBORw0KGgo="},
         {"\xFF\xD8\xFF\xE0", 4, NULL, "data:image/jpeg;base64,/9j/4A=="},
         {"GIF89a", 6, NULL, "data:image/gif;base64,R0lGODlh"},
+        {"GIF87a", 6, NULL, "data:image/gif;base64,R0lGODdh"},
         {"RIFF\x01\x02\x03\x04WEBP", 12, NULL,
          "data:image/webp;base64,UklGRgECAwRXRUJQ"},
         {"GIF89a", 6, "image/x-mine", "data:image/x-mine;base64,R0lGODlh"},
@@ -503,7 +519,7 @@ static void test_refused_questions(void)
 {
     static const char *const bad_json[] = {"",   "{",      "[]",     "5",
                                            "{}x", "{\"a\":}", "null"};
-    puter_message message = {0};
+    puter_message message = {0}, messages[2] = {0};
     puter_request request = {0};
     size_t i;
     CHECK_IN("nothing to ask");
@@ -521,6 +537,11 @@ static void test_refused_questions(void)
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
     message.content = "";
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    CHECK_IN("an empty message, and one that is not");
+    request.messages = messages;
+    request.message_count = 2;
+    messages[1].content = "Halo";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
     request.message_count = 0;
     for (i = 0; i < COUNT(bad_json); i++) {
         CHECK_IN("extra_args %s", bad_json[i]);
@@ -531,9 +552,13 @@ static void test_refused_questions(void)
 
 static void test_refused_parts(void)
 {
-    puter_part part = {0};
+    static const char *const no_images[] = {
+        "", "\xFF\xD8", "GIF89", "no image", "GIF88a", "RIFF....WEB",
+        "RIFF....WAVE", "FFIR....WEBP", "\x89PNG\r\n\x1a"};
+    puter_part part = {0}, parts[2] = {0};
     puter_message message = {0};
     puter_request request = {0};
+    size_t i;
     CHECK_IN("refused parts");
     request.messages = &message;
     request.message_count = 1;
@@ -542,21 +567,30 @@ static void test_refused_parts(void)
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT); /* text: NULL */
     part.type = PUTER_PART_IMAGE;
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
-    part.data = "no image";
-    part.size = 8;
-    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    for (i = 0; i < COUNT(no_images); i++) {
+        CHECK_IN("no image: %s", no_images[i]);
+        part.data = no_images[i];
+        part.size = strlen(no_images[i]);
+        check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    }
+    CHECK_IN("refused parts");
     part.data = NULL;
     part.type = PUTER_PART_JSON;
     part.text = "{\"type\":";
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
     part.text = NULL;
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    CHECK_IN("a refused part, and one that is not");
+    parts[1].text = "more";
+    message.parts = parts;
+    message.part_count = 2;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
 }
 
 static void test_refused_tools(void)
 {
     puter_tool tool = {0};
-    puter_tool_call call = {"c1", "f", "{\"a\":"};
+    puter_tool_call calls[2] = {{"c1", "f", "{\"a\":"}, {"c2", "f", "{}"}};
     puter_message message = {0};
     puter_request request = {0};
     CHECK_IN("refused tools");
@@ -574,9 +608,10 @@ static void test_refused_tools(void)
     request.messages = &message;
     request.message_count = 1;
     message.role = "assistant";
-    message.tool_calls = &call;
-    message.tool_call_count = 1;
-    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    message.tool_calls = calls;
+    for (message.tool_call_count = 1; message.tool_call_count <= 2;
+         message.tool_call_count++)
+        check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
     message.tool_call_count = 0;
     message.role = "tool"; /* that answers no call */
     message.content = "22 C";
@@ -642,7 +677,8 @@ static void test_refused_origins(void)
         "https://h/\r\n", "https://h/\x01", "https://u@h", "https://u:p@h",
         "https://h/?q", "https://h/#f", "https://h?q", "https://[::1",
         "https://[::1]x", "https://[]", "https://[g]", "https://::1",
-        "https://h\\x", "https://\xC3\xA9.org", "https://h%00",
+        "https://h\\x", "https://\xC3\xA9.org", "https://h%00", "https://h~",
+        "https://h{}",
         /* a token in the open, beyond this machine */
         "http://example.org", "http://api.puter.com",
         "http://localhost.example.org", "http://127.0.0.1.example.org",
@@ -657,6 +693,37 @@ static void test_refused_origins(void)
         CHECK_IN("origin %s", bad[i]);
         options.api_origin = bad[i];
         check_refused(&options, &request, PUTER_ERR_ARGUMENT);
+    }
+}
+
+/* What fits just fits, and what does not is refused. */
+static void test_long_origins(void)
+{
+    static const struct {
+        int host, path;
+        puter_result result;
+    } rows[] = {
+        {253, 255, PUTER_OK},
+        {254, 0, PUTER_ERR_ARGUMENT},
+        {253, 256, PUTER_ERR_ARGUMENT},
+    };
+    char xs[300], origin[600];
+    size_t i;
+    memset(xs, 'x', sizeof xs);
+    for (i = 0; i < COUNT(rows); i++) {
+        puter_options options = {0};
+        script peer = {0};
+        puter_client *client;
+        CHECK_IN("host of %d, path of %d", rows[i].host, rows[i].path);
+        snprintf(origin, sizeof origin, "http://%.*s.localhost/%.*s",
+                 rows[i].host - 10, xs, rows[i].path ? rows[i].path - 1 : 0,
+                 xs);
+        options.api_origin = origin;
+        client = script_open(&peer, &options);
+        script_reply(&peer, 200, HALO);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), rows[i].result);
+        CHECK_INT(peer.request_count, rows[i].result == PUTER_OK);
+        script_close(&peer, client);
     }
 }
 
@@ -1152,6 +1219,12 @@ static const answer answers[] = {
              "{\"type\":\"cached\",\"amount\":3},{\"type\":\"prompt\"}]}}",
      .text = "Halo",
      .usage = "- - 3 -"},
+    {.name = "tokens that cannot be",
+     .body = "{\"success\":true,\"result\":{\"message\":\"Halo\",\"usage\":{"
+             "\"prompt_tokens\":-1,\"completion_tokens\":\"7\","
+             "\"cached_tokens\":2}}}",
+     .text = "Halo",
+     .usage = "- - 2 -"},
     {.name = "NULs in it",
      .body = "{\"success\":true,\"result\":{\"message\":{\"content\":"
              "\"Ha\\u0000lo\"}}}",
@@ -1245,20 +1318,21 @@ static void test_answers(void)
 /* A canned answer that was asked for blocks nothing. */
 static void test_asked_for_fake(void)
 {
+    static const char *const asked[] = {"gpt-4", "fake", "costly", "abuse"};
     const char *body = NULL;
     size_t i;
     for (i = 0; i < COUNT(answers); i++)
         if (answers[i].blocked)
             body = answers[i].body;
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < COUNT(asked); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
         puter_request request = {0};
         puter_reply reply;
         CHECK_IN("fake asked for, %d", (int)i);
         request.prompt = "Halo";
-        request.model = i ? "gpt-4" : "fake";
-        request.test_mode = i == 1;
+        request.model = asked[i];
+        request.test_mode = i == 0;
         script_reply(&peer, 200, body);
         CHECK_INT(puter_chat(client, &request, &reply), PUTER_OK);
         CHECK(!reply.blocked);
@@ -1383,7 +1457,16 @@ static void test_other_failures(void)
          PUTER_ERR_SERVICE, "Words of it"},
         {"control bytes in its words", 500, json,
          "{\"message\":\"one\\r\\ntwo\\u001b[31m\\u0000three\"}",
-         PUTER_ERR_SERVICE, "one"},
+         PUTER_ERR_SERVICE, "one  two [31m"},
+        {"DEL in its words", 500, json, "{\"message\":\"one\x7ftwo\"}",
+         PUTER_ERR_SERVICE, "one two"},
+        {"a code that is too long", 500, json,
+         "{\"message\":\"Words\",\"code\":"
+         "\"x12345678901234567890123456789012345678901234567\"}",
+         PUTER_ERR_SERVICE, "Words"},
+        {"a code that is no word", 500, json,
+         "{\"message\":\"Words\",\"code\":\"no word\"}", PUTER_ERR_SERVICE,
+         "Words"},
         {"HTML, forbidden", 403, html, "<html><h1>Forbidden</h1></html>",
          PUTER_ERR_REFUSED, "Forbidden"},
         {"plain text, forbidden", 403, html, "Forbidden", PUTER_ERR_REFUSED,
@@ -1429,6 +1512,9 @@ static void test_retry_after(void)
     } rows[] = {
         {"Retry-After: 5\r\n", 5000},
         {"retry-after:  0 \r\n", 0},
+        {"Retry-After: 86399\r\n", 86399000},
+        {"Retry-After: 86400\r\n", 86400000},
+        {"Retry-After: 99999999999999999999\r\n", 86400000},
         {"Retry-After: soon\r\n", 0},
         {"Retry-After: -5\r\n", 0},
         {"Retry-After: Sun, 22 Nov 2026 11:24:15 GMT\r\n", 0},
@@ -1591,20 +1677,27 @@ static void test_retries(void)
  * it would have been at the end. */
 static void test_no_time_to_retry(void)
 {
-    static const char refusal[] =
-        "HTTP/1.1 429 Slow down\r\nRetry-After: 3600\r\n"
-        "Content-Length: 28\r\n\r\n{\"code\":\"too_many_requests\"}";
-    puter_options options = {0};
-    script peer = {0};
-    puter_client *client;
-    CHECK_IN("no time to retry");
-    options.total_timeout_ms = 60000;
-    client = script_open(&peer, &options);
-    script_raw(&peer, refusal, sizeof refusal - 1);
-    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_RATE);
-    CHECK_INT(puter_last_error(client)->retry_after_ms, 3600000);
-    CHECK_INT(peer.request_count, 1);
-    script_close(&peer, client);
+    static const int seconds[] = {30, 3600}; /* no minute, and more */
+    char refusal[256];
+    size_t i;
+    for (i = 0; i < COUNT(seconds); i++) {
+        puter_options options = {0};
+        script peer = {0};
+        puter_client *client;
+        CHECK_IN("no time to retry in %d s", seconds[i]);
+        options.total_timeout_ms = 20000;
+        client = script_open(&peer, &options);
+        snprintf(refusal, sizeof refusal,
+                 "HTTP/1.1 429 Slow down\r\nRetry-After: %d\r\n"
+                 "Content-Length: 28\r\n\r\n{\"code\":\"too_many_requests\"}",
+                 seconds[i]);
+        script_raw(&peer, refusal, strlen(refusal));
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_RATE);
+        CHECK_INT(puter_last_error(client)->retry_after_ms,
+                  seconds[i] * 1000);
+        CHECK_INT(peer.request_count, 1);
+        script_close(&peer, client);
+    }
 }
 
 /* An event loop waits for the pause by its clock: there is no descriptor. */
@@ -2012,6 +2105,7 @@ int main(void)
     test_refused_sizes();
     test_refused_heads();
     test_refused_origins();
+    test_long_origins();
     test_plain_origins();
     test_no_token();
     test_models();

@@ -283,6 +283,7 @@ static void test_replies(void)
          "," ASSISTANT(TEXT("Hi") "," ARTIFACT)},
         {"", 0, "{\"encrypted_content\": \"x\"}", NULL,
          "," ASSISTANT(ARTIFACT)},
+        {"Hi", 0, "[\"no artifact\"]", NULL, "," TURN("assistant", "Hi")},
         {"Hi", 1, ARTIFACT, NULL,
          "," ASSISTANT(TEXT("Hi") "," ARTIFACT "," USE("c1", "{\"a\":1}"))},
         {"Hi", 0, NULL,
@@ -715,6 +716,8 @@ static void test_broken_conversations(void)
         "[" HALO "," ASSISTANT(USE("c1", "{}")) "," HALO "]",
         "[" HALO "," ASSISTANT(USE("c1", "{}")) "," TOOL("c2", "22") "]",
         "[" HALO "," ASSISTANT(USE("c1", "\"{}\"")) "]",
+        "[" HALO "," ASSISTANT("{\"type\":\"tool_use\",\"id\":7,\"name\":"
+                               "\"f\",\"input\":{}}") "]",
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {

@@ -173,6 +173,7 @@ static const row rows[] = {
     GOOD("value with a tab and colons", WITH_FIELD("X: a:\tb: c\r\n")),
     GOOD("name of every mark", WITH_FIELD("!#$%&'*+-.^_`|~09aZ: x\r\n")),
     GOOD("identity encoding", WITH_FIELD("Content-Encoding: identity\r\n")),
+    GOOD("empty encoding", WITH_FIELD("Content-Encoding:\r\n")),
     BAD("folded line", WITH_FIELD("X: a\r\n b\r\n")),
     BAD("line folded by a tab", WITH_FIELD("X: a\r\n\tb\r\n")),
     BAD("space before the first field",
@@ -264,6 +265,8 @@ static const row rows[] = {
     BAD("HTML", OK "Content-Type: text/html\r\nContent-Length: 13\r\n" END
                    "<html></html>"),
     BAD("half a document", WITH_LENGTH(" 63")),
+    BAD("a document that is a string",
+        OK JSON "Content-Length: 6\r\n" END "\"Halo\""),
 };
 
 /* ---- one reply, one question -------------------------------------------- */
@@ -429,6 +432,10 @@ typedef struct flood {
 
 enum { MEGA = 1 << 20 };
 
+#define X_10 "xxxxxxxxxx"
+#define X_100 X_10 X_10 X_10 X_10 X_10 X_10 X_10 X_10 X_10 X_10
+#define X_1000 X_100 X_100 X_100 X_100 X_100 X_100 X_100 X_100 X_100 X_100
+
 static const flood floods[] = {
     {"line of 8 KB", OK JSON SIZED "X: ", "x", "\r\n" END BODY, 8192 - 5,
      PUTER_OK},
@@ -446,6 +453,8 @@ static const flood floods[] = {
      PUTER_OK},
     {"a head of 1 MB", OK JSON SIZED, "X-Some: thing that is 32 bytes\r\n",
      END BODY, MEGA / 32, PUTER_ERR_LIMIT},
+    {"a head of 1 MB in long lines", OK JSON SIZED, "X: " X_1000 "\r\n",
+     END BODY, 990, PUTER_ERR_LIMIT},
     {"a line of 1 MB", OK JSON SIZED "X: ", "x", "\r\n" END BODY, MEGA,
      PUTER_ERR_LIMIT},
     {"200,000 lines", OK JSON SIZED, "X:\r\n", END BODY, 200000,
@@ -575,6 +584,28 @@ static void test_redirects(void)
     }
 }
 
+/* A message that has no room for all of it ends in the midst. */
+static void test_long_redirect(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    char origin[300], reply[512];
+    CHECK_IN("a long redirect");
+    snprintf(origin, sizeof origin, "http://%.200s.%.42s.localhost", X_1000,
+             X_1000);
+    options.api_origin = origin;
+    client = script_open(&peer, &options);
+    snprintf(reply, sizeof reply, "HTTP/1.1 302 Elsewhere\r\nLocation: /%.200s"
+             "\r\nContent-Length: 0\r\n\r\n", X_1000);
+    script_raw(&peer, reply, strlen(reply));
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_PROTOCOL);
+    script_check_failure(client, PUTER_ERR_PROTOCOL);
+    CHECK_INT(strlen(puter_last_error(client)->message),
+              sizeof puter_last_error(client)->message - 1);
+    script_close(&peer, client);
+}
+
 /* ---- connections kept and lost ------------------------------------------ */
 
 static void script_good(script *peer)
@@ -609,6 +640,10 @@ static void test_reuse(void)
         {"close", OK JSON SIZED "Connection: close\r\n" END BODY, 2},
         {"Close", OK JSON SIZED "connection: Close\r\n" END BODY, 2},
         {"list", OK JSON SIZED "Connection: x, close ,y\r\n" END BODY, 2},
+        {"list of odd spaces",
+         OK JSON SIZED "Connection: ,\t ,\tclose\t \r\n" END BODY, 2},
+        {"list of nothing", OK JSON SIZED "Connection: ,\t, \r\n" END BODY,
+         1},
         {"two lines",
          OK JSON SIZED "Connection: close\r\nConnection: x\r\n" END BODY, 2},
         {"closed-shop", OK JSON SIZED "Connection: closed-shop\r\n" END BODY,
@@ -658,13 +693,40 @@ static void test_stale(void)
             script_good(&peer);
             check_answer(client);
             if (room >= 0) {
-                kept->write_result = PUTER_ERR_CLOSED;
+                kept->write_result = end == SCRIPT_RESET ? PUTER_ERR_CLOSED
+                                                         : PUTER_ERR_TLS;
                 kept->write_room = kept->written + (size_t)room;
             }
             check_answer(client);
             CHECK_INT(peer.opens, 2);
             script_close(&peer, client);
         }
+}
+
+/* Once: one that is lost as well, kept for a second try after "too many
+ * requests", is the end. */
+static void test_resent_once(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    script_connection *kept = script_current(&peer), *next;
+    CHECK_IN("resent once");
+    script_good(&peer);
+    next = script_next_connection(&peer);
+    script_reply(&peer, 429, "{\"code\":\"too_many_requests\"}");
+    next->end = SCRIPT_RESET;
+    next->end_late = true;
+    check_answer(client);
+    kept->write_result = next->write_result = PUTER_ERR_CLOSED;
+    kept->write_room = kept->written + 10;
+    next->write_room = kept->written + 10; /* a whole request and a bit */
+    kept->end = SCRIPT_RESET;
+    kept->end_late = true;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
+    script_check_failure(client, PUTER_ERR_CLOSED);
+    CHECK_INT(peer.request_count, 4);
+    CHECK_INT(peer.opens, 2);
+    script_close(&peer, client);
 }
 
 /* A question that has all been sent may have reached a model: it is not sent
@@ -790,6 +852,29 @@ static void test_reply_while_sending(void)
     }
 }
 
+/* What comes early and is no reply, or breaks off: either is told. */
+static void test_early_rubbish(void)
+{
+    script peer = {0};
+    puter_client *client;
+    CHECK_IN("early rubbish");
+    script_raw(&peer, "SSH-2.0-x\r\n", 11);
+    script_current(&peer)->eager = true;
+    peer.write_most = 10;
+    peer.pauses = true;
+    check_outcome(&peer, NULL, PUTER_ERR_PROTOCOL);
+    CHECK_IN("early half of a head");
+    client = script_open(&peer, NULL);
+    script_raw(&peer, OK, 5);
+    script_current(&peer)->end = SCRIPT_RESET;
+    script_current(&peer)->write_result = PUTER_ERR_CLOSED;
+    script_current(&peer)->write_room = 10;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
+    script_check_failure(client, PUTER_ERR_CLOSED);
+    CHECK(strstr(puter_last_error(client)->message, "nothing was asked yet"));
+    script_close(&peer, client);
+}
+
 /* ---- failures below ----------------------------------------------------- */
 
 static void test_transport_failures(void)
@@ -812,6 +897,19 @@ static void test_transport_failures(void)
         script_current(&peer)->end = SCRIPT_RESET;
         script_current(&peer)->end_late = true;
         check_outcome(&peer, NULL, results[i]);
+    }
+}
+
+/* A transport's own code is none of ours: the connection is lost. */
+static void test_odd_results(void)
+{
+    static const int results[] = {PUTER_ERR_SERVICE - 1, -1000};
+    size_t i;
+    for (i = 0; i < sizeof results / sizeof *results; i++) {
+        script peer = {0};
+        CHECK_IN("read gives %d", results[i]);
+        script_current(&peer)->read_result = results[i];
+        check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
     }
 }
 
@@ -893,13 +991,17 @@ int main(void)
     test_reply_limit();
     test_large_answer();
     test_redirects();
+    test_long_redirect();
     test_reuse();
     test_stale();
+    test_resent_once();
     test_not_resent();
     test_short_writes();
     test_early_reply();
     test_reply_while_sending();
+    test_early_rubbish();
     test_transport_failures();
+    test_odd_results();
     test_no_connection();
     test_no_wait();
     test_silence();

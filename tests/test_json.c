@@ -108,6 +108,7 @@ static const struct refused {
     {TEXT("\0" "1"), 0},
     {TEXT("[1\0]"), 2},
     {TEXT("{}\0"), 2},
+    {TEXT("\"\\\0\""), 1},
     /* words */
     {TEXT("nul"), -1},
     {TEXT("nulL"), -1},
@@ -496,6 +497,8 @@ static void test_other_types(void)
         CHECK_INT(puter_json_type(puter_json_at(value, 1)), PUTER_MISSING);
         CHECK_INT(puter_json_type(puter_json_member(value, "a", 1)),
                   i == 5 ? PUTER_NUMBER : PUTER_MISSING);
+        CHECK_INT(puter_json_type(puter_json_member(value, NULL, 0)),
+                  PUTER_MISSING);
     }
     puter_json_free(json);
 }

@@ -200,6 +200,8 @@ static const row rows[] = {
      "{\"text\":\"a\xE2\x80\xA8\xC2\x85" "b\"}\n{\"text\":\"\\r\"}\r\n",
      "text a\xE2\x80\xA8\xC2\x85" "b\ntext \r\nend",
      "a\xE2\x80\xA8\xC2\x85" "b\r"},
+    {"success, said so", "{\"success\":true}\n{\"text\":\"a\"}\n",
+     "other {\"success\":true}\ntext a\nend", "a"},
     {"usage of other names",
      "{\"text\":\"a\"}\n{\"type\":\"usage\",\"usage\":{\"input_tokens\":9,"
      "\"output_tokens\":5}}\n",
@@ -559,6 +561,8 @@ static void test_begin_inside(void)
     CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_ARGUMENT);
     script_check_failure(client, PUTER_ERR_ARGUMENT);
     CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_get(client, "/version", &reply), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_kv_list(client, NULL, &reply), PUTER_ERR_ARGUMENT);
     puter_reply_free(&reply);
     CHECK_INT(puter_stream_next(client, &event), 1);
     CHECK_STR(event.text, "b");
@@ -587,8 +591,12 @@ static void test_outside(void)
     CHECK_INT(puter_stream_next(client, &event), PUTER_ERR_ARGUMENT);
     CHECK(!event.text && !event.json && !event.usage && !event.tool_call);
     memset(&reply, 0xFF, sizeof reply);
-    CHECK(puter_stream_end(client, &reply) != PUTER_WAIT);
+    CHECK_INT(puter_stream_end(client, &reply), PUTER_ERR_ARGUMENT);
     puter_reply_free(&reply);
+    script_close(&peer, client);
+    client = script_open(&peer, NULL);
+    CHECK_INT(puter_stream_end(client, &reply), PUTER_ERR_ARGUMENT);
+    script_check_failure(client, PUTER_ERR_ARGUMENT);
     script_lines(&peer, three, BY_LINE);
     CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
     while (puter_stream_next(client, &event) == 1)
