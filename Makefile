@@ -59,7 +59,7 @@ test-mbedtls3:
 	    MBEDTLS=$(abspath $(BUILD)/mbedtls-3.6)
 
 # Every compiler, standard, Mbed TLS, C library, machine and switch.
-matrix: $(BUILD)/standin
+matrix: $(BUILD)/standin $(BUILD)/m3/standin
 	@tests/matrix
 
 # What may pile up does, where there is enough of it.
@@ -87,7 +87,7 @@ coverage:
 	    CHECKED='-O0 -g --coverage' CHECKS=
 	@tests/coverage $(BUILD)/coverage
 
-size: $(BUILD)/heap $(BUILD)/standin
+size: $(addprefix $(BUILD)/,heap peak standin m3/standin)
 	@tests/size
 
 fmt:
@@ -133,6 +133,12 @@ $(BUILD)/%: tests/%.c $(HEADERS) | $(BUILD)/.ready
 	$(compile) $(CFLAGS) -o $@ $< $(LIBS)
 
 $(BUILD)/chat $(BUILD)/checked/chat: $(wildcard examples/chat_*.h)
+
+# A stand-in that speaks TLS 1.3 as well, where Mbed TLS 3.6 can be had.
+$(BUILD)/m3/standin: tests/standin.c $(HEADERS)
+	-@tests/mbedtls3 $(BUILD)/mbedtls-3.6 && \
+	    $(MAKE) --no-print-directory $@ BUILD=$(BUILD)/m3 \
+	        MBEDTLS=$(abspath $(BUILD)/mbedtls-3.6)
 
 # Line editing, where libedit is installed.
 $(BUILD)/chat $(BUILD)/checked/chat: LIBS += \
