@@ -36,7 +36,7 @@ FUZZERS  = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
 TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) \
            $(FUZZERS:%=$(BUILD)/replay_%)
 HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck)
-CHECKS   = tests/compile tests/readme tests/examples
+CHECKS   = tests/compile tests/switches tests/readme tests/examples
 HEADERS  = puter.h $(wildcard tests/*.h)
 
 export BUILD CC CXX TLS LIBS
