@@ -564,11 +564,15 @@ static void test_store(const char *name, const puter_options *options)
  * by the other. */
 static void write_roots(char *pem, size_t size)
 {
-    certificate other = {"CN=Other", "CN=Other", &tls.key, &tls.key,
-                         VALID_FROM, VALID_UNTIL, NULL};
+    cert other = {0};
+    cert_der der;
     size_t length = strlen(torture_root);
+    other.subject = other.issuer = "CN=Other";
+    other.key = other.issuer_key = &tls.key;
+    other.ca = true;
+    der = cert_make(&other);
     memcpy(pem, torture_root, length);
-    write_certificate(&other, pem + length, size - length);
+    cert_pem(&der, pem + length, size - length);
 }
 
 static void test_stores(void)
