@@ -555,34 +555,6 @@ static void list_details(exchange *x)
     answer_models(x, add_model_details);
 }
 
-/* ---- the gate ----------------------------------------------------------- */
-
-static const struct route {
-    const char *method, *path;
-    standin_era since;
-    bool needs_token;
-    void (*run)(exchange *x);
-} routes[] = {
-    {"POST", "/drivers/call", ERA_2025, true, call_driver},
-    {"GET", "/drivers/list-interfaces", ERA_2025, true, list_interfaces},
-    {"GET", "/version", ERA_2025, false, tell_version},
-    {"GET", "/puterai/chat/models", ERA_2025, false, list_models},
-    {"GET", "/puterai/chat/models/details", ERA_2026, false, list_details},
-};
-enum { ROUTES = sizeof routes / sizeof *routes };
-
-static const struct route *find_route(const request *req)
-{
-    size_t i, length = strcspn(req->target, "?");
-    for (i = 0; i < ROUTES; i++)
-        if (strcmp(routes[i].method, req->method) == 0 &&
-            strlen(routes[i].path) == length &&
-            memcmp(routes[i].path, req->target, length) == 0 &&
-            settings.era >= routes[i].since)
-            return &routes[i];
-    return NULL;
-}
-
 /* A plain page, as from the web framework and not from the service. */
 static void answer_page(answer *a, int status, const char *page, bool bare)
 {
@@ -598,6 +570,68 @@ static void refuse_path(exchange *x)
         refuse(x->answer, 404, "not_found", "Not found");
     else
         answer_page(x->answer, 404, "<pre>Cannot find that</pre>\n", false);
+}
+
+/* ---- the site ----------------------------------------------------------- */
+
+/* Undoes percent-encoding (RFC 3986 section 2.1). */
+static void add_decoded(bytes *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned byte = (unsigned char)*text;
+        if (byte == '%' && sscanf(text + 1, "%2x", &byte) == 1)
+            text += 2;
+        bytes_format(out, "%c", (int)byte);
+    }
+}
+
+/* Where a program sends a browser for a token. The real site asks who is
+ * signed in there; this one agrees at once, and sends the browser on to where
+ * the program listens. */
+static void grant_token(exchange *x)
+{
+    static const char asked[] = "/?action=authme&redirectURL=";
+    const char *host = request_header(x->req, "Host");
+    bytes back = {0};
+    if (starts_with(host, "api.") || !starts_with(x->req->target, asked)) {
+        refuse_path(x);
+        return;
+    }
+    add_decoded(&back, x->req->target + strlen(asked));
+    bytes_format(&x->answer->headers,
+                 "Location: %s?token=test-token%%2Dof-a-site\r\n",
+                 back.data);
+    answer_page(x->answer, 302, "", false);
+    bytes_free(&back);
+}
+
+/* ---- the gate ----------------------------------------------------------- */
+
+static const struct route {
+    const char *method, *path;
+    standin_era since;
+    bool needs_token;
+    void (*run)(exchange *x);
+} routes[] = {
+    {"POST", "/drivers/call", ERA_2025, true, call_driver},
+    {"GET", "/drivers/list-interfaces", ERA_2025, true, list_interfaces},
+    {"GET", "/version", ERA_2025, false, tell_version},
+    {"GET", "/puterai/chat/models", ERA_2025, false, list_models},
+    {"GET", "/puterai/chat/models/details", ERA_2026, false, list_details},
+    {"GET", "/", ERA_2025, false, grant_token},
+};
+enum { ROUTES = sizeof routes / sizeof *routes };
+
+static const struct route *find_route(const request *req)
+{
+    size_t i, length = strcspn(req->target, "?");
+    for (i = 0; i < ROUTES; i++)
+        if (strcmp(routes[i].method, req->method) == 0 &&
+            strlen(routes[i].path) == length &&
+            memcmp(routes[i].path, req->target, length) == 0 &&
+            settings.era >= routes[i].since)
+            return &routes[i];
+    return NULL;
 }
 
 /* The names it may be called by, with any port: those that its certificate
