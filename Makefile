@@ -35,7 +35,8 @@ EXAMPLES = $(filter-out $(LACKING),$(patsubst examples/%.c,%, \
 FUZZERS  = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
 TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) \
            $(FUZZERS:%=$(BUILD)/replay_%)
-HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck)
+HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck \
+               terminal)
 CHECKS   = tests/compile tests/switches tests/readme tests/examples
 HEADERS  = puter.h $(wildcard tests/*.h)
 

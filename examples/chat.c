@@ -15,7 +15,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 #include <unistd.h>
 #ifdef HAVE_LIBEDIT
 #include <editline/readline.h>
+#include <locale.h>
 #endif
 
 /* Exit statuses. */
@@ -572,9 +572,19 @@ static int ask(struct session *session, const char *question)
 
 /* ---- a conversation ----------------------------------------------------- */
 
-/* The next line without its end; NULL at the end of the input and after
- * Ctrl-C. */
+/* read_line gives the next line without its end; NULL at the end of the input
+ * and after Ctrl-C. */
 #ifdef HAVE_LIBEDIT
+/* libedit drops the characters that the locale lacks: without one, all but
+ * ASCII's. A tab is text as well, since there is nothing to complete. */
+static void prepare_keyboard(void)
+{
+    setlocale(LC_CTYPE, "");
+    if (MB_CUR_MAX == 1)
+        setlocale(LC_CTYPE, "C.UTF-8");
+    rl_bind_key('\t', rl_insert);
+}
+
 static char *read_line(void)
 {
     char *line = readline("> ");
@@ -583,6 +593,10 @@ static char *read_line(void)
     return line;
 }
 #else
+static void prepare_keyboard(void)
+{
+}
+
 static char *read_line(void)
 {
     char *line = NULL;
@@ -602,6 +616,7 @@ static char *read_line(void)
 static int converse(struct session *session)
 {
     session->converses = true;
+    prepare_keyboard();
     for (;;) {
         char *line = read_line();
         bool ended = line ? strcmp(line, "exit") == 0 : !interrupted;
@@ -994,7 +1009,6 @@ int main(int argc, char **argv)
     struct session session;
     int status;
     memset(&session, 0, sizeof session);
-    setlocale(LC_CTYPE, ""); /* numbers keep their points */
     hold_standard_files();
     catch_signals();
     read_options(&session.settings, argc, argv);

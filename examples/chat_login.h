@@ -376,12 +376,8 @@ static void attend(struct door *door)
 static void wait_for_token(struct door *door)
 {
     int64_t end = seconds_now() + OPEN_SECONDS;
-    struct termios before;
-    bool hidden = hide_typing(&before);
     while (!door->token && !interrupted && seconds_now() < end)
         attend(door);
-    if (hidden)
-        tcsetattr(STDIN_FILENO, TCSANOW, &before);
 }
 
 /* Becomes the browser: $BROWSER where it is a program, else the system's. It
@@ -430,9 +426,8 @@ static char *site_of(const char *origin)
                        host);
 }
 
-static void invite(const struct door *door, const char *origin)
+static void invite(const struct door *door, const char *site)
 {
-    char *site = site_of(origin);
     char *address = format_text("%s/?action=authme&redirectURL="
                                 "http%%3A%%2F%%2Flocalhost%%3A%d%%2F%s",
                                 site, door->port, door->path + 1);
@@ -443,7 +438,18 @@ static void invite(const struct door *door, const char *origin)
             address);
     open_browser(address);
     free(address);
-    free(site);
+}
+
+/* Has a token come, by whatever way. What is pasted is hidden before anybody
+ * is asked for it. */
+static void receive_token(struct door *door, const char *site)
+{
+    struct termios before;
+    bool hidden = hide_typing(&before);
+    invite(door, site);
+    wait_for_token(door);
+    if (hidden)
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
 }
 
 /* Keeps a token that the service takes: what is asked needs one. */
@@ -469,19 +475,20 @@ static int use_token(struct session *session, char *path, const char *token)
 
 static int sign_in(struct session *session)
 {
-    char *path;
+    char *path, *site;
     struct door door;
     int status;
     refuse_words(&session->settings, 0);
     path = need_token_path();
+    site = site_of(service_origin(&session->settings));
     open_door(&door);
-    invite(&door, service_origin(&session->settings));
-    wait_for_token(&door);
+    receive_token(&door, site);
     close_door(&door);
     status = door.token ? use_token(session, path, door.token)
                         : complain(FAILED, "no token came within %d minutes",
                                    OPEN_SECONDS / 60);
     free(door.token);
+    free(site);
     free(path);
     return status;
 }
