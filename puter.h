@@ -2259,7 +2259,14 @@ static size_t puter__secret_at(const puter__report *report, const char *text,
     return same >= 8 || same == report->secret_length ? same : 0;
 }
 
-/* Adds at most `limit` bytes of a string: the secret masked, control bytes as
+/* Whether a character steers a terminal: C0, DEL, C1 (U+0080 to U+009F). */
+static bool puter__is_control(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    return s[0] < 0x20 || s[0] == 0x7F || (s[0] == 0xC2 && s[1] < 0xA0);
+}
+
+/* Adds at most `limit` bytes of a string: the secret masked, controls as
  * spaces, never half a character; what does not fit is left out. */
 static void puter__line_add(puter__line *line, const char *text, size_t limit)
 {
@@ -2277,7 +2284,7 @@ static void puter__line_add(puter__line *line, const char *text, size_t limit)
             size = 3;
         } else {
             used = size;
-            if (sequence < 0 || (unsigned char)*text < 0x20 || *text == 0x7F) {
+            if (sequence < 0 || puter__is_control(text)) {
                 piece = sequence < 0 ? "?" : " ";
                 size = 1;
             }

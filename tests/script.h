@@ -350,7 +350,7 @@ static inline const char *script_sent(const script *peer, size_t index)
 }
 
 /* What must hold of every failure, whatever it was: one line that names it,
- * whole characters, no control bytes and no token. */
+ * whole characters, no controls and no token. */
 static inline void script_check_failure(const puter_client *client,
                                         puter_result wanted)
 {
@@ -361,7 +361,8 @@ static inline void script_check_failure(const puter_client *client,
     CHECK(error->message[0] != '\0');
     CHECK(!strstr(error->message, SCRIPT_TOKEN));
     for (at = error->message; *at; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
+        if ((unsigned char)*at < ' ' || *at == 0x7f ||
+            (*at == '\xC2' && at[1] < '\xA0'))
             break;
     CHECK_INT(*at, 0);
     puter_write_string(&writer, error->message);
