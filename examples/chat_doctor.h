@@ -200,6 +200,17 @@ static bool find_address(const struct examination *x, struct way *way)
     return !error;
 }
 
+/* What a proxy does is not seen from here: the first exchange tells. */
+static bool left_to_proxy(struct examination *x)
+{
+    if (x->proxy)
+        note(x, true,
+             "left to the proxy in $%s, unless $NO_PROXY names the "
+             "host",
+             x->proxy);
+    return x->proxy != NULL;
+}
+
 static void examine_name(struct examination *x)
 {
     bool v4, v6;
@@ -208,10 +219,8 @@ static void examine_name(struct examination *x)
              x->origin);
         return;
     }
-    if (x->proxy) {
-        note(x, true, "left to the proxy in $%s", x->proxy);
+    if (left_to_proxy(x))
         return;
-    }
     v4 = find_address(x, &x->v4);
     v6 = find_address(x, &x->v6);
     note(x, v4 || v6, "%s: v4 %s, v6 %s%s", x->host, x->v4.text, x->v6.text,
@@ -253,10 +262,8 @@ static bool try_way(struct way *way)
 static void examine_connection(struct examination *x)
 {
     bool v4, v6;
-    if (x->proxy) {
-        note(x, true, "left to the proxy in $%s", x->proxy);
+    if (left_to_proxy(x))
         return;
-    }
     v4 = try_way(&x->v4);
     v6 = try_way(&x->v6);
     note(x, v4 || v6, "port %s: v4 %s, v6 %s%s", x->port, x->v4.text,
@@ -273,14 +280,15 @@ static const char *last_message(const puter_client *client)
     return puter_last_error(client)->message;
 }
 
-/* The first exchange. An answer, whatever it says, came through TLS. */
+/* The first exchange. An answer, whatever it says, came through TLS, but that
+ * of a proxy. */
 static void examine_tls(struct examination *x)
 {
     const char *version;
     x->asked = puter_get(x->client, "/version", &x->version);
     version = puter_client_tls_version(x->client);
     if (x->asked != PUTER_OK && !*version &&
-        !puter_last_error(x->client)->http_status)
+        (x->proxy || !puter_last_error(x->client)->http_status))
         note(x, false, "%s", last_message(x->client));
     else if (!x->secure)
         note(x, true, "not used: plain http");
