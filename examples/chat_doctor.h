@@ -37,7 +37,6 @@ static void note(struct examination *x, bool well, const char *format, ...)
     vprintf(format, values);
     putchar('\n');
     va_end(values);
-    fflush(stdout);
     x->well = well;
     x->all_well &= well;
 }
