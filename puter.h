@@ -5955,11 +5955,14 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     size_t before = history->message_count;
     result = puter__history_settle(history);
     if (result == PUTER_OK && !puter__is_empty(reply->turns)) {
+        puter_error error;
         puter_json *turns =
-            puter_json_parse(reply->turns, strlen(reply->turns), NULL);
-        result = turns == NULL ? PUTER_ERR_NOMEM
-                               : puter__history_array(history,
-                                                      puter_json_root(turns));
+            puter_json_parse(reply->turns, strlen(reply->turns), &error);
+        if (turns != NULL)
+            result = puter__history_array(history, puter_json_root(turns));
+        else
+            result = error.result == PUTER_ERR_NOMEM ? PUTER_ERR_NOMEM
+                                                     : PUTER_ERR_ARGUMENT;
         puter_json_free(turns);
     }
     if (!puter__is_empty(reply->compaction))
@@ -6551,25 +6554,24 @@ static void puter__run_tool(puter_client *client, const puter_tool_call *call)
 {
     const puter_tool *tool = puter__find_tool(client, call);
     puter_writer *turns = &client->answer->turns, result = PUTER__ZERO;
-    puter_message message = PUTER__ZERO;
-    int failed;
+    bool failed;
     client->in_tool = true;
-    failed = tool->call(tool->user, call, &result);
+    failed = tool->call(tool->user, call, &result) != 0;
     client->in_tool = false;
-    puter__rewind(&client->scratch);
+    if (result.length == 0)
+        puter__append_string(&result, "(no output)");
+    if (result.result != PUTER_OK)
+        turns->result = result.result;
+    puter_write_begin_object(turns);
+    puter__write_member(turns, "role", "tool");
+    puter__write_member(turns, "tool_call_id", call->id);
+    puter_write_key(turns, "content");
+    puter__write_value(turns, "\"", 1);
     if (failed)
-        puter__append_string(&client->scratch, "The tool failed: ");
-    if (result.length > 0)
-        puter__append(&client->scratch, result.text, result.length);
-    else
-        puter__append_string(&client->scratch, "(no output)");
-    if (result.result != PUTER_OK || client->scratch.result != PUTER_OK)
-        turns->result = PUTER_ERR_NOMEM;
-    message.role = "tool";
-    message.tool_call_id = call->id;
-    message.content = client->scratch.text;
-    if (turns->result == PUTER_OK)
-        puter__write_message(turns, &message);
+        puter__append_string(turns, "The tool failed: ");
+    puter__append_escaped(turns, result.text, result.length);
+    puter__append(turns, "\"", 1);
+    puter_write_end_object(turns);
     puter_writer_free(&result);
 }
 
@@ -6597,7 +6599,7 @@ static puter_result puter__next_round(puter_client *client)
     for (i = 0; i < message.tool_call_count; i++)
         puter__run_tool(client, &message.tool_calls[i]);
     if (answer->turns.result != PUTER_OK)
-        return puter__client_memory(client);
+        return puter__not_written(client, answer->turns.result);
     puter__rewind(&answer->text.writer);
     puter__rewind(&answer->reasoning.writer);
     puter__rewind(&answer->calls);
@@ -6611,12 +6613,18 @@ static puter_result puter__next_round(puter_client *client)
 
 /* -- begin, next, end: what every call is made of -- */
 
+static puter_result puter__in_tool(puter_client *client)
+{
+    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                       "a tool must not call the client that runs it");
+}
+
 /* Clears the last failure; refuses what the options or the moment forbid. */
 static puter_result puter__enter(puter_client *client)
 {
     puter__report *report = &client->report;
     if (client->in_tool)
-        return PUTER_ERR_ARGUMENT;
+        return puter__in_tool(client);
     memset(&report->error, 0, sizeof report->error);
     report->error.result = PUTER_OK;
     if (client->defect.result != PUTER_OK) {
@@ -7046,7 +7054,7 @@ PUTER_API int puter_stream_next(puter_client *client, puter_event *event)
                    ? client->report.error.result
                    : puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                                  "no stream has begun");
-    return client->in_tool ? PUTER_ERR_ARGUMENT
+    return client->in_tool ? (int)puter__in_tool(client)
                            : puter__next(client, event,
                                          !client->options.nonblocking);
 }
@@ -7059,7 +7067,7 @@ PUTER_API puter_result puter_stream_end(puter_client *client,
     if (client == NULL)
         return PUTER_ERR_NOMEM;
     if (client->in_tool)
-        return PUTER_ERR_ARGUMENT;
+        return puter__in_tool(client);
     if (client->phase == PUTER__IDLE)
         return client->report.error.result != PUTER_OK
                    ? client->report.error.result

@@ -318,6 +318,25 @@ static void test_replies(void)
     }
 }
 
+/* Turns that no reply of ours has leave the history as it was. */
+static void test_bad_turns(void)
+{
+    static const char *const turns[] = {"[", "[1]", "[{\"role\":\"user\"}]"};
+    size_t i;
+    for (i = 0; i < COUNT(turns); i++) {
+        puter_history history = {0};
+        puter_reply reply = {0};
+        CHECK_IN("turns %s", turns[i]);
+        reply.text = "Hi";
+        reply.turns = turns[i];
+        puter_history_add(&history, "user", "Halo");
+        CHECK_INT(puter_history_add_reply(&history, &reply),
+                  PUTER_ERR_ARGUMENT);
+        check_history(&history, "[" TURN("user", "Halo") "]");
+        puter_history_free(&history);
+    }
+}
+
 /* A model may write arguments that are no JSON; what is kept of that must
  * not spoil every request and every file from then on. */
 static void test_bad_arguments(void)
@@ -1019,6 +1038,7 @@ int main(void)
     test_many_turns();
     test_refused_turns();
     test_replies();
+    test_bad_turns();
     test_bad_arguments();
     test_calls_without_id();
     test_results();

@@ -767,6 +767,34 @@ static void test_repeated_round(void)
     bench_close(&it);
 }
 
+/* What a tool writes arrives whole, whatever bytes it has. */
+static int write_odd_bytes(void *user, const puter_tool_call *call,
+                           puter_writer *result)
+{
+    (void)call;
+    puter_write_raw(result, "a\0b \xC3\xA9 \xFF", 8);
+    return *(int *)user;
+}
+
+static void test_odd_results(void)
+{
+    int failed;
+    for (failed = 0; failed < 2; failed++) {
+        bench it;
+        CHECK_IN("odd bytes, %s", failed ? "failed" : "good");
+        bench_open(&it, NULL);
+        it.tools[0].call = write_odd_bytes;
+        it.tools[0].user = &failed;
+        script_reply(&it.peer, 200, ASKS);
+        script_reply(&it.peer, 200, DONE);
+        CHECK_INT(ask(&it, false, NULL), PUTER_OK);
+        CHECK_JSON(script_sent(&it.peer, 1), "args.messages[2].content",
+                   failed ? "\"The tool failed: a\\u0000b \xC3\xA9 \\ufffd\""
+                          : "\"a\\u0000b \xC3\xA9 \\ufffd\"");
+        bench_close(&it);
+    }
+}
+
 /* Definitions that no service would take are found before anything is sent. */
 static void test_bad_definitions(void)
 {
@@ -835,6 +863,8 @@ static int meddle(void *user, const puter_tool_call *call,
     check_refused(puter_chat(c, &request, spoilt(&r)), &r);
     check_refused(puter_stream_end(c, spoilt(&r)), &r);
     check_refused(puter_call(c, &other, spoilt(&r)), &r);
+    CHECK(strstr(puter_last_error(c)->message, "a tool must not"));
+    check_refused(puter_get(c, "/version", spoilt(&r)), &r);
     check_refused(puter_models(c, NULL, spoilt(&r)), &r);
     check_refused(puter_text_to_image(c, "x", NULL, spoilt(&r)), &r);
     check_refused(puter_text_to_speech(c, "x", NULL, NULL, spoilt(&r)), &r);
@@ -844,6 +874,8 @@ static int meddle(void *user, const puter_tool_call *call,
     check_refused(puter_kv_get(c, "k", spoilt(&r)), &r);
     check_refused(puter_kv_set(c, "k", "1", spoilt(&r)), &r);
     check_refused(puter_kv_list(c, NULL, spoilt(&r)), &r);
+    CHECK_INT(puter_session_save(c, "/"), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_session_load(c, "/"), PUTER_ERR_ARGUMENT);
     CHECK_INT(puter_stream_begin(c, &request), PUTER_ERR_ARGUMENT);
     memset(&event, 0xA5, sizeof event);
     CHECK_INT(puter_stream_next(c, &event), PUTER_ERR_ARGUMENT);
@@ -894,6 +926,7 @@ int main(void)
     test_bad_arguments();
     test_failed_round();
     test_repeated_round();
+    test_odd_results();
     test_bad_definitions();
     test_meddling();
     return check_done();
