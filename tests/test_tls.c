@@ -1,8 +1,34 @@
 /* test_tls.c - whom the client believes to be the service, and what it makes
  * of a TLS connection that goes wrong. The servers are real ones, on
  * loopback; their certificates are made when this starts. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <mbedtls/ssl.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What puter.h is told of the machine that it runs on. */
+static struct {
+    time_t now;     /* 0: what it is */
+    bool alien;     /* the program is of another user than who started it */
+    bool bare;      /* no CA store is where systems have it */
+    bool forgetful; /* no TLS session can be had */
+} machine;
+
+#define time(out) (machine.now ? machine.now : time(out))
+#define geteuid() (geteuid() + machine.alien)
+#define access(path, mode) (machine.bare ? -1 : access(path, mode))
+#define mbedtls_ssl_get_session(ssl, session) \
+    (machine.forgetful ? -1 : mbedtls_ssl_get_session(ssl, session))
 #define PUTER_IMPLEMENTATION
 #include "../puter.h"
+#undef time
+#undef geteuid
+#undef access
+#undef mbedtls_ssl_get_session
 
 #include "tls_peer.h"
 
@@ -31,6 +57,7 @@ typedef struct outcome {
     puter_result result;
     char message[512];
     char text[64];
+    char version[16]; /* of TLS, on the connection that stays */
     peer_seen seen;
 } outcome;
 
@@ -78,6 +105,8 @@ static outcome ask(const peer_job *job, const char *host,
         script_check_failure(client, out.result);
     snprintf(out.message, sizeof out.message, "%s",
              puter_last_error(client)->message);
+    snprintf(out.version, sizeof out.version, "%s",
+             puter_client_tls_version(client));
     puter_reply_free(&reply);
     puter_close(client);
     CHECK(peer_end(&server));
@@ -157,6 +186,8 @@ static const row rows[] = {
      .server = {.names = DNS("API.Puter.LOCALHOST")}},
     {.name = "an origin in capitals", .host = "API.Puter.LOCALHOST"},
     {.name = "a wildcard", .server = {.names = DNS("*.puter.localhost")}},
+    {.name = "a subject as long as its issuer's",
+     .server = {.subject = "CN=Toor,O=puter.h tests"}},
     {.name = "an address", .host = "127.0.0.1",
      .server = {.names = ADDRESS("\x7f\0\0\1")}},
     {.name = "an address of IPv6", .host = "[::1]",
@@ -195,6 +226,12 @@ static const row rows[] = {
      .server = {.names = DNS("*.localhost")}, WRONG_HOST},
     {.name = "a wildcard for no label", .host = "puter.localhost",
      .server = {.names = DNS("*.puter.localhost")}, WRONG_HOST},
+    {.name = "a wildcard for the only label", .host = "localhost",
+     .server = {.names = DNS("*.localhost")}, WRONG_HOST},
+    {.name = "a wildcard for an empty label", .host = ".puter.localhost",
+     .server = {.names = DNS("*.puter.localhost")}, WRONG_HOST},
+    {.name = "a wildcard without a dot",
+     .server = {.names = DNS("*api.puter.localhost")}, WRONG_HOST},
     {.name = "a wildcard below the host",
      .server = {.names = DNS("*." HOST)}, WRONG_HOST},
     {.name = "a wildcard alone",
@@ -411,6 +448,7 @@ static void try_row(const row *r, const char *version, bool insecure)
     check_outcome(&out, wanted, r->says);
     check_announced(&out.seen, host);
     CHECK_INT(out.seen.requests, wanted == PUTER_OK);
+    CHECK_STR(out.version, wanted == PUTER_OK ? version : "");
     if (wanted == PUTER_OK)
         CHECK_STR(out.seen.version, version);
     else
@@ -669,6 +707,48 @@ static void put_in_capitals(script_bytes *store)
     add_pem(store, &root);
 }
 
+/* Nor does it matter of which kind its strings are. */
+static void put_printable(script_bytes *store)
+{
+    cert_der root = the_root;
+    size_t i;
+    for (i = 0; i + 6 < root.length; i++)
+        if (memcmp(root.bytes + i, "\x0C\4Root", 6) == 0)
+            root.bytes[i] = 0x13; /* from UTF8String to PrintableString */
+    add_pem(store, &root);
+}
+
+/* A name as long as the root's is not yet its name. */
+static void put_as_long(script_bytes *store)
+{
+    cert_der other = make_root("CN=Toor,O=puter.h tests", &other_key);
+    add_pem(store, &other);
+    put_root(store);
+}
+
+/* What begins as certificates do, and is none. */
+static void put_odd(script_bytes *store)
+{
+    static const cert_der odd[] = {
+        {2, "\x05\0"},
+        {2, "\x30\0"},
+        {4, "\x30\2\x30\0"},
+        {8, "\x30\6\x30\4\xA0\2\2\0"},
+        {11, "\x30\x09\x30\7\2\1\1\x30\0\x31\0"},
+        {15, "\x30\x0D\x30\x0B\2\1\1\x30\0\x30\0\x30\0\5\0"},
+        {15, "\x30\x0D\x30\x0B\2\1\1\x30\0\x30\0\x30\0\x30\1"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof odd / sizeof *odd; i++)
+        add_pem(store, &odd[i]);
+}
+
+static void put_odd_first(script_bytes *store)
+{
+    put_odd(store);
+    put_root(store);
+}
+
 static void put_twice(script_bytes *store)
 {
     put_root(store);
@@ -780,6 +860,9 @@ static const struct store_row {
     {.name = "the root", .put = put_root},
     {.name = "many roots", .put = put_many},
     {.name = "the root in capitals", .put = put_in_capitals},
+    {.name = "the root in another kind of string", .put = put_printable},
+    {.name = "a name as long before the root", .put = put_as_long},
+    {.name = "what is no certificate before the root", .put = put_odd_first},
     {.name = "the root twice", .put = put_twice},
     {.name = "a namesake before the root", .put = put_namesake_first},
     {.name = "a namesake behind the root", .put = put_namesake_last},
@@ -798,6 +881,7 @@ static const struct store_row {
     {.name = "nothing", .put = put_nothing, EMPTY},
     {.name = "garbage", .put = put_garbage, EMPTY},
     {.name = "garbage in PEM", .put = put_garbage_in_pem, EMPTY},
+    {.name = "what is no certificate", .put = put_odd, EMPTY},
 };
 
 /* One question to the good server, by a client with these options. */
