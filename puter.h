@@ -6880,13 +6880,13 @@ static const char *puter__session_take(puter_client *client,
 {
     puter__tls *tls = &client->tls;
     char *end;
-    int64_t age;
+    int64_t now = (int64_t)time(NULL), then;
     size_t size;
     if (data->length < head->length ||
         memcmp(data->text, head->text, head->length) != 0)
         return "it is for another host or CA store";
-    age = (int64_t)time(NULL) - strtoll(data->text + head->length, &end, 10);
-    if (age < 0 || age > PUTER__SESSION_AGE)
+    then = strtoll(data->text + head->length, &end, 10);
+    if (then > now || then < now - PUTER__SESSION_AGE)
         return "it is more than a day old";
     size = (size_t)strtoul(end, &end, 10);
     if (*end != '\n' || data->text + data->length - end - 1 != (int64_t)size)

@@ -563,6 +563,8 @@ static void test_begin_inside(void)
     CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_ERR_ARGUMENT);
     CHECK_INT(puter_get(client, "/version", &reply), PUTER_ERR_ARGUMENT);
     CHECK_INT(puter_kv_list(client, NULL, &reply), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_session_save(client, "/dev/null"), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_session_load(client, "/dev/null"), PUTER_ERR_ARGUMENT);
     puter_reply_free(&reply);
     CHECK_INT(puter_stream_next(client, &event), 1);
     CHECK_STR(event.text, "b");

@@ -513,6 +513,36 @@ static void test_insecure(const char *version)
             try_row(&rows[i], version, true);
 }
 
+/* A message says what day the machine believes it is, which Mbed TLS is not
+ * told here: the certificate is refused for its own sake. */
+static void test_days(void)
+{
+    static const struct {
+        time_t now;
+        const char *says[2];
+    } days[] = {
+        {951782400, {"expired", "2000-02-29"}},
+        {1767225600, {"expired", "2026-01-01"}},
+        {1791590399, {"expired", "2026-10-09"}},
+        {1797292800, {"expired", "2026-12-15"}},
+    };
+    static const row expired = {.server = {.until = "20200201000000"}};
+    size_t i;
+    for (i = 0; i < sizeof days / sizeof *days; i++) {
+        puter_options options = own_options();
+        cert_der store;
+        peer_job job = row_job(&expired, &store);
+        outcome out;
+        CHECK_IN("the machine's day, %s", days[i].says[1]);
+        options.ca_data = store.bytes;
+        options.ca_size = store.length;
+        machine.now = days[i].now;
+        out = ask(&job, HOST, &options);
+        machine.now = 0;
+        check_outcome(&out, PUTER_ERR_CERT, days[i].says);
+    }
+}
+
 /* ---- the connection ----------------------------------------------------- */
 
 /* A job for the good server, and what comes of it. */
@@ -951,6 +981,8 @@ static const struct place {
     const cert_der *ca_data;
     bool no_size; /* ca_size stays 0 */
     bool no_environment;
+    bool alien, bare; /* the machine is */
+    bool spent;       /* all descriptors are, but for the connection's */
     puter_result result;
     const char *says[2];
 } places[] = {
@@ -978,25 +1010,63 @@ static const struct place {
      .ca_file = RIGHT_FILE, UNTRUSTED},
     {.name = "ca_data of size 0, and ca_file", .ca_data = &the_root,
      .no_size = true, .ca_file = RIGHT_FILE, EMPTY},
+    {.name = "an empty $SSL_CERT_FILE", .ssl_cert_file = "",
+     .ssl_cert_dir = RIGHT_DIRECTORY},
+    {.name = "both empty", .ssl_cert_file = "", .ssl_cert_dir = "",
+     .result = PUTER_ERR_CERT}, /* the system's store has no such root */
+    {.name = "the environment of a stranger", .alien = true,
+     .ssl_cert_file = RIGHT_FILE, .result = PUTER_ERR_CERT},
+    {.name = "no store in a usual place", .bare = true,
+     .result = PUTER_ERR_CERT,
+     .says = {"no CA store in a usual place", "ca_file"}},
+    {.name = "a file for which there is no descriptor", .ca_file = RIGHT_FILE,
+     .spent = true, .result = PUTER_ERR_CERT, .says = {RIGHT_FILE, "ca_file"}},
+    {.name = "a directory for which there is none",
+     .ca_file = RIGHT_DIRECTORY, .spent = true, .result = PUTER_ERR_CERT,
+     .says = {RIGHT_DIRECTORY, "ca_file"}},
     {.name = "no environment", .no_environment = true,
      .ssl_cert_file = RIGHT_FILE, .ssl_cert_dir = RIGHT_DIRECTORY,
      .result = PUTER_ERR_CERT}, /* the system's store has no such root */
 };
 
+/* Lets the program open so many files and sockets more; gives the limit that
+ * there was. */
+static struct rlimit allow_descriptors(int count)
+{
+    struct rlimit before, now;
+    int next = dup(0);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &before);
+    now = before;
+    now.rlim_cur = (rlim_t)(next + count);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &now), 0);
+    return before;
+}
+
+static void put_in_environment(const char *variable, const char *name)
+{
+    if (name)
+        setenv(variable, *name ? path_to(name) : "", 1);
+}
+
 static void try_place(const struct place *p)
 {
     puter_options options = own_options();
+    struct rlimit before;
     CHECK_IN("%s", p->name);
-    if (p->ssl_cert_file)
-        setenv("SSL_CERT_FILE", path_to(p->ssl_cert_file), 1);
-    if (p->ssl_cert_dir)
-        setenv("SSL_CERT_DIR", path_to(p->ssl_cert_dir), 1);
+    put_in_environment("SSL_CERT_FILE", p->ssl_cert_file);
+    put_in_environment("SSL_CERT_DIR", p->ssl_cert_dir);
     if (p->ca_file)
         options.ca_file = path_to(p->ca_file);
     options.ca_data = p->ca_data ? p->ca_data->bytes : NULL;
     options.ca_size = p->ca_data && !p->no_size ? p->ca_data->length : 0;
     options.no_environment = p->no_environment;
+    machine.alien = p->alien;
+    machine.bare = p->bare;
+    before = allow_descriptors(p->spent ? 1 : 100);
     check_store(&options, p->result, p->says);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+    machine.alien = machine.bare = false;
     unsetenv("SSL_CERT_FILE");
     unsetenv("SSL_CERT_DIR");
 }
@@ -1108,6 +1178,16 @@ static void test_kept_sessions(const char *version)
         ask_whole(client);
     end_sessions(client, 0);
 
+    CHECK_IN("no sessions that Mbed TLS does not give, %s", version);
+    client = begin_sessions(version, 2, false, &options);
+    machine.forgetful = true;
+    ask_whole(client);
+    CHECK_INT(puter_session_save(client, path_to("session")),
+              PUTER_ERR_NOT_FOUND);
+    ask_whole(client);
+    machine.forgetful = false;
+    end_sessions(client, 0);
+
     CHECK_IN("no sessions of an unchecked peer, %s", version);
     options.insecure_skip_verify = true;
     client = begin_sessions(version, 3, false, &options);
@@ -1158,7 +1238,7 @@ static void check_cuts(const puter_options *options)
 }
 
 /* The same file, as if it had been written then. */
-static void check_age(const puter_options *options, time_t then,
+static void check_age(const puter_options *options, int64_t then,
                       puter_result wanted)
 {
     script_bytes whole = read_session(), aged = {0};
@@ -1180,19 +1260,50 @@ static void check_age(const puter_options *options, time_t then,
     free(aged.bytes);
 }
 
+/* The same file, as if another Mbed TLS had written it, whose number is what
+ * a session begins with. */
+static void check_foreign(const puter_options *options)
+{
+    script_bytes whole = read_session(), other = {0};
+    char *line_end = (char *)memchr(whole.bytes, '\n', whole.length);
+    if (CHECK(line_end != NULL)) {
+        script_append(&other, whole.bytes, whole.length);
+        other.bytes[line_end + 1 - whole.bytes] ^= 0x40;
+        write_file("session", &other);
+        check_load(options, PUTER_ERR_NOT_FOUND, "does not know");
+        write_file("session", &whole);
+    }
+    free(whole.bytes);
+    free(other.bytes);
+}
+
 static void check_refused_files(puter_options options, const char *version)
 {
     const char *origin = options.api_origin;
+    puter_client *client;
     CHECK_IN("a session's file, cut, %s", version);
     check_cuts(&options);
     CHECK_IN("a session's file, old, %s", version);
     check_age(&options, time(NULL) - 86500, PUTER_ERR_NOT_FOUND);
     check_age(&options, time(NULL) + 1000, PUTER_ERR_NOT_FOUND);
+    check_age(&options, INT64_MIN, PUTER_ERR_NOT_FOUND);
+    check_age(&options, INT64_MAX, PUTER_ERR_NOT_FOUND);
     check_age(&options, time(NULL) - 86300, PUTER_OK);
     CHECK_IN("a session's file, readable by others, %s", version);
     CHECK_INT(chmod(path_to("session"), 0640), 0);
     check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
     CHECK_INT(chmod(path_to("session"), 0600), 0);
+    CHECK_IN("a session's file that is none, %s", version);
+    client = puter_open(&options);
+    CHECK_INT(puter_session_load(client, directory), PUTER_ERR_NOT_FOUND);
+    CHECK(strstr(puter_last_error(client)->message, "must be a file"));
+    puter_close(client);
+    CHECK_IN("a session's file, of another user, %s", version);
+    machine.alien = true;
+    check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
+    machine.alien = false;
+    CHECK_IN("a session's file, of another Mbed TLS, %s", version);
+    check_foreign(&options);
     CHECK_IN("a session's file, for another, %s", version);
     options.insecure_skip_verify = true;
     check_load(&options, PUTER_ERR_NOT_FOUND, "verifies nobody");
@@ -1205,6 +1316,31 @@ static void check_refused_files(puter_options options, const char *version)
     options.ca_size++;
     options.ca_data = NULL;
     check_load(&options, PUTER_ERR_NOT_FOUND, "CA store");
+}
+
+/* Whatever keeps the file from being written, nothing is left of it. */
+static void check_failed_writes(puter_client *client)
+{
+    static const rlim_t sizes[] = {0, 100};
+    struct rlimit before, now;
+    size_t i;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    now = before;
+    for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        now.rlim_cur = sizes[i];
+        CHECK_INT(setrlimit(RLIMIT_FSIZE, &now), 0);
+        CHECK_INT(puter_session_save(client, path_to("session")),
+                  PUTER_ERR_ARGUMENT);
+        CHECK_INT(setrlimit(RLIMIT_FSIZE, &before), 0);
+        script_check_failure(client, PUTER_ERR_ARGUMENT);
+        CHECK(access(path_to("session"), F_OK) != 0);
+        CHECK(access(path_to("session.new"), F_OK) != 0);
+    }
+    CHECK_INT(mkdir(path_to("held"), 0700), 0);
+    CHECK_INT(puter_session_save(client, path_to("held")), PUTER_ERR_ARGUMENT);
+    CHECK(access(path_to("held.new"), F_OK) != 0);
+    CHECK_INT(rmdir(path_to("held")), 0);
 }
 
 /* From one client to the next, through a file. */
@@ -1222,6 +1358,7 @@ static void test_saved_sessions(const char *version)
     CHECK_INT(puter_session_save(client, NULL), PUTER_ERR_NOT_FOUND);
     CHECK_INT(puter_session_save(client, path_to("no/session")),
               PUTER_ERR_ARGUMENT);
+    check_failed_writes(client);
     CHECK_INT(puter_session_save(client, path_to("session")), PUTER_OK);
     CHECK_INT(stat(path_to("session"), &about), 0);
     CHECK_INT(about.st_mode & 07777, 0600);
@@ -1310,6 +1447,7 @@ int main(void)
         test_connections(versions[i]);
         test_sessions(versions[i]);
     }
+    test_days();
     test_other_spellings();
     test_stores();
     test_places();
