@@ -1494,13 +1494,16 @@ static void puter__append_escaped(puter_writer *writer, const char *text,
     puter__reserve(writer, length + 1);
     while (run < end) {
         const char *stop = puter__plain(run, end);
-        int sequence = puter__utf8_length(stop, (size_t)(end - stop));
+        int sequence;
         puter__append(writer, run, (size_t)(stop - run));
+        if (stop == end)
+            break;
+        sequence = puter__utf8_length(stop, (size_t)(end - stop));
         if (sequence == 1)
             puter__append_escape(writer, (unsigned char)*stop);
         else if (sequence > 1)
             puter__append(writer, stop, (size_t)sequence);
-        else if (sequence < 0)
+        else
             puter__append(writer, PUTER__REPLACEMENT, 3);
         run = stop + abs(sequence);
     }
@@ -4883,13 +4886,14 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
 static void puter__read_usage(puter__answer *answer, puter_value value)
 {
     puter_usage *usage = &answer->reply.usage;
-    puter_value cents = puter__member(value, "usd_cents"), cached;
+    puter_value cached;
     if (puter_json_type(value) < PUTER_ARRAY)
         return;
     answer->usage_due = true;
-    puter__read_usage_list(usage, value);
-    if (!puter__is(value, PUTER_OBJECT))
+    if (puter__is(value, PUTER_ARRAY)) {
+        puter__read_usage_list(usage, value);
         return;
+    }
     cached = puter__first_of(value, "cached_tokens",
                              "cache_read_input_tokens");
     if (!puter__is(cached, PUTER_NUMBER))
@@ -4903,7 +4907,7 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
         puter__first_of(value, "completion_tokens", "output_tokens"));
     puter__count_tokens(&usage->cached_tokens, &usage->has_cached_tokens,
                         cached);
-    puter__count_cents(usage, cents, 1);
+    puter__count_cents(usage, puter__member(value, "usd_cents"), 1);
 }
 
 static void puter__read_message(puter__answer *answer, puter_value message)
@@ -6272,12 +6276,12 @@ static puter_result puter__conclude_whole(puter_client *client)
 {
     puter__answer *answer = client->answer;
     const puter__http *http = &client->http;
-    bool json = puter__contains_nocase(http->content_type, "json");
     puter__reading reading;
     puter_result result;
     if (http->status >= 300 && http->status < 400)
         return puter__redirected(client);
-    if (client->kind >= PUTER__CALL && http->status < 300 && !json &&
+    if (client->kind >= PUTER__CALL && http->status < 300 &&
+        !puter__contains_nocase(http->content_type, "json") &&
         !puter__contains_nocase(http->content_type, "text/html")) {
         client->phase = PUTER__REPLIED; /* bytes are the result */
         client->json.count = 0;
