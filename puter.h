@@ -1666,6 +1666,22 @@ static int puter__hex4(const char *text)
     return value;
 }
 
+/* What the letter behind a backslash stands for; '\0': it is none, or 'u'. */
+static char puter__escape(char letter)
+{
+    switch (letter) {
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    case '"':
+    case '\\':
+    case '/': return letter;
+    default: return '\0';
+    }
+}
+
 /* Where a string that began before `p` has its closing quote; where there is
  * none, `*wrong` says what is there. */
 static const char *puter__string_end(const char *p, const char *end,
@@ -1682,8 +1698,7 @@ static const char *puter__string_end(const char *p, const char *end,
             return p;
         if (*p == '\\') {
             *escaped = true;
-            if (end - p >= 2 && p[1] != '\0' &&
-                strchr("\"\\/bfnrt", p[1]) != NULL) {
+            if (end - p >= 2 && puter__escape(p[1]) != '\0') {
                 p += 2;
             } else if (end - p >= 6 && p[1] == 'u' && puter__hex4(p + 2) >= 0) {
                 p += 6;
@@ -1794,8 +1809,9 @@ static void puter__read_close(puter__reading *r)
 
 static char puter__read_space(puter__reading *r)
 {
-    while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' ||
-                              *r->at == '\r' || *r->at == '\t'))
+    while (r->at < r->end && (unsigned char)*r->at <= ' ' &&
+           (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' ||
+            *r->at == '\t'))
         r->at++;
     return r->at < r->end ? *r->at : '\0';
 }
@@ -1964,7 +1980,6 @@ static const char *puter__span(puter_value value, size_t *length)
  * `text` to there stand for themselves. */
 static const char *puter__unescape(const char *text, const char *end, int *unit)
 {
-    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
     const char *found;
     if (*text != '\\') {
         found = (const char *)memchr(text, '\\', (size_t)(end - text));
@@ -1975,8 +1990,7 @@ static const char *puter__unescape(const char *text, const char *end, int *unit)
         *unit = puter__hex4(text + 2);
         return text + 6;
     }
-    found = strchr(from, text[1]);
-    *unit = found != NULL ? to[found - from] : text[1];
+    *unit = puter__escape(text[1]);
     return text + 2;
 }
 
