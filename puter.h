@@ -7405,13 +7405,17 @@ static puter_result puter__filter_keys(puter_client *client,
     for (i = 0; result == PUTER_OK && i < puter_json_count(list); i++) {
         const char *key = puter__words(client, puter_json_at(list, i));
         if (key == NULL)
-            result = puter__client_memory(client);
+            kept.result = PUTER_ERR_NOMEM;
         else if (puter__matches(pattern, strlen(pattern), key, false))
             puter_write_string(&kept, key);
     }
     puter_write_end_array(&kept);
     if (result == PUTER_OK && kept.result != PUTER_OK)
         result = puter__client_memory(client);
+    if (result != PUTER_OK) {
+        puter_writer_free(&kept);
+        reply->complete = false;
+    }
     puter_writer_free(text);
     *text = kept;
     reply->text = puter__or_empty(kept.text);

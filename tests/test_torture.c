@@ -165,6 +165,14 @@ static void get_value(puter_client *client, const puter_request *request,
     keep_reply(seen, puter_kv_get(client, "greeting", &reply), &reply);
 }
 
+static void list_keys(puter_client *client, const puter_request *request,
+                      outcome *seen)
+{
+    puter_reply reply;
+    (void)request;
+    keep_reply(seen, puter_kv_list(client, "a*", &reply), &reply);
+}
+
 /* ---- the catalogue ------------------------------------------------------ */
 
 /* Its answer needs more memory than it is asked with. */
@@ -234,6 +242,11 @@ static const puter_request
     "22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40]}'}}]}}}"
 #define MODELS_2026 \
     "{'models':[{'id':'x','provider':'claude'},{'id':'y','provider':'z'}]}"
+#define LONG_NAME \
+    "a-name-that-is-longer-than-what-was-read-before-and-needs-more-memory"
+#define MODELS_LONG \
+    "{'models':[{'id':'x','provider':'claude'}," \
+    "{'id':'y','provider':'" LONG_NAME LONG_NAME LONG_NAME LONG_NAME "'}]}"
 #define MODELS_2025 "{'models':['gpt-4','claude-4']}"
 #define NO_DRIVER \
     "{'error':'Driver not found: openai-completion','code':'not_found'}"
@@ -270,11 +283,16 @@ static const exchange catalogue[] = {
     {"models", list_models, NULL, PUTER_OK,
      "{\"models\":[{\"id\":\"x\",\"provider\":\"claude\"}]}",
      {{404, JSON, NO_DRIVER}, {200, JSON, MODELS_2026}}},
+    {"models of long names", list_models, NULL, PUTER_OK,
+     "{\"models\":[{\"id\":\"x\",\"provider\":\"claude\"}]}",
+     {{200, JSON, MODELS_LONG}}},
     {"models, later", list_models, NULL, PUTER_OK,
      "{\"models\":[\"claude-4\"]}",
      {{503, JSON, "{}"}, {200, JSON, MODELS_2025}}},
     {"value", get_value, NULL, PUTER_OK, "Halo juga",
      {{200, JSON, "{'success':true,'result':'Halo juga'}"}}},
+    {"keys", list_keys, NULL, PUTER_OK, "[\"a1\",\"" LONG_NAME "\"]",
+     {{200, JSON, "{'success':true,'result':['a1','b','" LONG_NAME "']}"}}},
     {"no such driver", ask, &halo, PUTER_OK, "Halo juga",
      {{404, JSON, NO_DRIVER}, {200, JSON, ANSWER_2026}}},
     {"no ai-chat", stream, &pinned, PUTER_OK, "Halo juga",
