@@ -7401,6 +7401,8 @@ static puter_result puter__filter_keys(puter_client *client,
         puter__check_json(client, "the keys", reply->text, PUTER_MISSING);
     puter_value list = puter_json_root(&client->json);
     size_t i;
+    if (result == PUTER_ERR_ARGUMENT) /* but not the caller's */
+        client->report.error.result = result = PUTER_ERR_PROTOCOL;
     puter_write_begin_array(&kept);
     for (i = 0; result == PUTER_OK && i < puter_json_count(list); i++) {
         const char *key = puter__words(client, puter_json_at(list, i));

@@ -799,6 +799,28 @@ static void test_pages(void)
     }
 }
 
+/* Where a service's keys are none, it is not the caller who is wrong. */
+static void test_no_keys(void)
+{
+    static const char *const results[] = {"null", "\"halo\"", "\"\""};
+    size_t i;
+    for (i = 0; i < COUNT(results); i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_reply reply;
+        char body[64];
+        CHECK_IN("keys %s", results[i]);
+        snprintf(body, sizeof body, DONE("%s"), results[i]);
+        script_reply(&peer, 200, body);
+        CHECK_INT(puter_kv_list(client, "a*", &reply), PUTER_ERR_PROTOCOL);
+        script_check_failure(client, PUTER_ERR_PROTOCOL);
+        CHECK_STR(reply.text, "");
+        CHECK(!reply.complete);
+        puter_reply_free(&reply);
+        script_close(&peer, client);
+    }
+}
+
 static void test_bad_values(void)
 {
     static const char *const values[] = {"", "{", "mine", "'a'", "1,", "\"a"};
@@ -1198,6 +1220,7 @@ int main(void)
     test_thin_failures();
     test_missing_arguments();
     test_pages();
+    test_no_keys();
     test_bad_values();
     test_large_recordings();
     test_lists();
