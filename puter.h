@@ -6909,11 +6909,14 @@ static const char *puter__session_take(puter_client *client,
     size = (size_t)strtoul(end, &end, 10);
     if (*end != '\n' || data->text + data->length - end - 1 != (int64_t)size)
         return "it is damaged";
+    if (!tls->ready && puter__tls_configure(tls) != 0) {
+        puter__tls_free(tls); /* for the next connection to try again */
+        return "TLS cannot be set up";
+    }
     puter__tls_forget_session(tls);
     mbedtls_ssl_session_init(&tls->session);
     tls->has_session = true;
-    if ((!tls->ready && puter__tls_configure(tls) != 0) ||
-        mbedtls_ssl_session_load(&tls->session, (unsigned char *)end + 1,
+    if (mbedtls_ssl_session_load(&tls->session, (unsigned char *)end + 1,
                                  size) != 0) {
         puter__tls_forget_session(tls);
         return "this Mbed TLS does not know it";
@@ -6947,7 +6950,9 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     }
     if (out.result != PUTER_OK || error != 0)
         result = puter__client_memory(client);
-    else if ((error = puter__file_replace(path, &out)) != 0)
+    else if ((error = puter__file_replace(path, &out)) == ENOMEM)
+        result = puter__client_memory(client);
+    else if (error != 0)
         result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                              "TLS session %s: %s", path, strerror(error));
     puter__wipe(out.text, out.capacity);
@@ -6965,14 +6970,16 @@ PUTER_API puter_result puter_session_load(puter_client *client,
         return result;
     puter__session_head(client, &head);
     if (!puter__reserve(&data, PUTER__SESSION_MAX) || head.result != PUTER_OK)
-        result = puter__client_memory(client);
+        puter__client_memory(client);
     else if (client->options.insecure_skip_verify)
         wrong = "this client verifies nobody";
     else if (path != NULL)
         wrong = puter__file_read(path, &data);
-    if (result == PUTER_OK && wrong == NULL)
+    if (wrong == NULL)
         wrong = puter__session_take(client, &data, &head);
-    if (result == PUTER_OK && wrong != NULL)
+    if (client->report.error.result == PUTER_ERR_NOMEM)
+        result = PUTER_ERR_NOMEM; /* of ours, or met on the way */
+    else if (wrong != NULL)
         result = puter__no_session(client, path, wrong);
     puter__wipe(data.text, data.capacity);
     puter_writer_free(&data);

@@ -616,6 +616,48 @@ static void test_stores(void)
     rmdir(directory);
 }
 
+/* ---- sessions ----------------------------------------------------------- */
+
+/* Saves or loads a session with one allocation after another failing: either
+ * says so, and the client goes on. */
+static void check_session(const char *name, bool used, const char *path,
+                          puter_result (*act)(puter_client *client,
+                                              const char *path))
+{
+    bool failed = true;
+    size_t n;
+    for (n = 1; failed; n++) {
+        torture_client c;
+        puter_result result;
+        open_client(&c, &catalogue[0], &secure);
+        CHECK_IN("%s, our allocation %zu", name, n);
+        if (used)
+            check_goes_on(&c);
+        torture_arm(STEP_OURS, n, false);
+        result = act(c.client, path);
+        torture_disarm();
+        failed = torture.count[STEP_OURS] >= n;
+        CHECK_STR(puter_result_name(result),
+                  failed ? "PUTER_ERR_NOMEM" : "PUTER_OK");
+        if (failed)
+            script_check_failure(c.client, result);
+        check_goes_on(&c);
+        torture_close(&c);
+    }
+}
+
+static void test_sessions(void)
+{
+    char directory[] = "/tmp/torture-XXXXXX", path[64];
+    if (!CHECK(mkdtemp(directory)))
+        return;
+    snprintf(path, sizeof path, "%s/session", directory);
+    check_session("saving a session", true, path, puter_session_save);
+    check_session("loading a session", false, path, puter_session_load);
+    unlink(path);
+    rmdir(directory);
+}
+
 /* ---- memory alone ------------------------------------------------------- */
 
 /* A client that could not be opened, or not in full, says so at each call. */
@@ -762,6 +804,7 @@ int main(int argc, char **argv)
     test_without_tls();
     test_tls();
     test_stores();
+    test_sessions();
     test_open();
     test_sockets();
     test_history();
