@@ -676,6 +676,7 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 #include <unistd.h>
 #ifndef PUTER_NO_STDIO
 #include <dirent.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #endif
 #ifndef PUTER_NO_SOCKETS
