@@ -3410,7 +3410,9 @@ static int puter__tls_configure(puter__tls *tls)
     mbedtls_ssl_conf_ca_chain(&tls->config, &tls->nobody, NULL);
     if (!tls->options->insecure_skip_verify)
         mbedtls_ssl_conf_verify(&tls->config, puter__tls_verify, tls);
-#ifdef MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) &&                                      \
+    defined(MBEDTLS_SSL_SESSION_TICKETS) &&                                   \
+    defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         &tls->config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
 #endif
