@@ -734,6 +734,14 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 
 #define PUTER__COUNT(array) (sizeof(array) / sizeof(array)[0])
 
+/* Whether doubles are calculated as such, not in wider registers. The header
+ * of tcc does not say. */
+#ifdef FLT_EVAL_METHOD
+#define PUTER__PLAIN_DOUBLE (FLT_EVAL_METHOD == 0)
+#else
+#define PUTER__PLAIN_DOUBLE false
+#endif
+
 /* A local struct with all its members zero, as C and C++ both take it. */
 #ifdef __cplusplus
 #define PUTER__ZERO {}
@@ -1278,7 +1286,7 @@ static double puter__read_double(const char *text, size_t length)
     if (d.point > 310)
         return d.negative ? -DBL_MAX : DBL_MAX;
     exponent = (int)d.point - d.count;
-    if (FLT_EVAL_METHOD != 0 || d.count > 15 || abs(exponent) > 22)
+    if (!PUTER__PLAIN_DOUBLE || d.count > 15 || abs(exponent) > 22)
         return puter__decimal_divide(&d);
     /* Digits and power are both exact, so one operation rounds right. */
     for (i = 0; i < d.count; i++)
@@ -7772,6 +7780,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__NUMBER
 #undef PUTER__VERSION
 #undef PUTER__COUNT
+#undef PUTER__PLAIN_DOUBLE
 #undef PUTER__ZERO
 #undef PUTER__REPLACEMENT
 #undef PUTER__MAX_DEPTH
