@@ -88,17 +88,21 @@ coverage:
 	    CHECKED='-O0 -g --coverage' CHECKS=
 	@tests/coverage $(BUILD)/coverage
 
+# puter.h beside libcurl, cJSON, yyjson and Mbed TLS alone.
+bench:
+	@tests/bench/run
+
 size: $(addprefix $(BUILD)/,heap peak standin m3/standin)
 	@tests/size
 
 fmt:
-	clang-format -i puter.h examples/*.c tests/*.[ch]
+	clang-format -i puter.h examples/*.c tests/*.[ch] tests/bench/*.[ch]
 
 clean:
 	rm -rf $(BUILD)
 
 .PHONY: all demo test test-mbedtls3 matrix soak analyze packaging fuzz
-.PHONY: coverage size fmt clean
+.PHONY: coverage bench size fmt clean
 
 # ---- how things are built ---------------------------------------------------
 
