@@ -639,6 +639,9 @@ static int chat(struct session *session)
     char *prompt;
     int status;
     open_client(session);
+    if (!settings->client.token && !getenv("PUTER_AUTH_TOKEN"))
+        return complain(FAILED, "no token: sign in (chat --login) or set "
+                                "$PUTER_AUTH_TOKEN");
     if (!settings->word_count && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         return converse(session);
     prompt = settings->word_count
@@ -782,7 +785,9 @@ static const char help[] =
     "      --insecure           accept any certificate: anyone on the way\n"
     "                           can then read the token\n"
     "      --timeout SECONDS    give up after such a silence (default: 300)\n"
-    "      --no-stream          print the answer when it is whole\n"
+    "      --no-stream          print the answer when it is whole; only then\n"
+    "                           is a filler for a blocked question, or for an\n"
+    "                           account without credit, told apart\n"
     "      --json               print the service's reply as it came\n"
     "      --usage              tell tokens and cost, on standard error\n"
     "      --models [PROVIDER]  list the models on offer with their prices\n"
