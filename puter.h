@@ -2802,6 +2802,8 @@ typedef struct puter__tls {
     const puter__url *url;
     const puter_options *options;
     int below_result;        /* what the transport failed with; 0: it did not */
+    size_t unsent;           /* bytes of a record that the transport left */
+    size_t pending;          /* what of the caller's data is in that record */
     bool active;             /* ssl is set up */
     bool ready;              /* config is set up */
     bool self_signed;        /* of the certificate that was refused */
@@ -3243,6 +3245,7 @@ static int puter__tls_send(void *ctx, const unsigned char *data, size_t size)
 {
     puter__tls *tls = (puter__tls *)ctx;
     int count = tls->below->write(tls->below->ctx, data, size);
+    tls->unsent = size - (count > 0 ? (size_t)count : 0);
     return puter__tls_below(tls, count != 0 ? count : PUTER_ERR_CLOSED);
 }
 
@@ -3464,6 +3467,7 @@ static puter_result puter__tls_open(puter__tls *tls)
         mbedtls_ssl_init(&tls->ssl);
         tls->active = true;
         tls->below_result = 0;
+        tls->unsent = tls->pending = 0;
         error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
     }
     if (error == 0)
@@ -3519,18 +3523,32 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
     return puter__tls_fail(tls, "reading", count);
 }
 
+/* Writes a record's worth. The library takes any output that is left for the
+ * data it is given again, and a read may have sent that output meanwhile, with
+ * a ticket or an alert: whose it is and whether it is out is noted here, or
+ * data would be sent twice, or not at all. */
 static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
 {
-    int count;
+    int count = mbedtls_ssl_get_max_out_record_payload(&tls->ssl);
+    if (count > 0 && size > (size_t)count)
+        size = (size_t)count;
+    if (tls->pending > 0 && tls->unsent == 0) {
+        count = (int)tls->pending;
+        tls->pending = 0;
+        return count;
+    }
+    if (tls->pending == 0 && tls->unsent > 0)
+        size = 0; /* an alert's: that first */
     do
         count = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)data,
                                   size);
     while (puter__tls_again(tls, count));
+    tls->pending = count < 0 && tls->unsent > 0 ? size : 0;
     if (count > 0)
         return count;
     if (count == MBEDTLS_ERR_SSL_WANT_READ)
         return PUTER_WANT_READ;
-    if (count == MBEDTLS_ERR_SSL_WANT_WRITE)
+    if (count == 0 || count == MBEDTLS_ERR_SSL_WANT_WRITE)
         return PUTER_WANT_WRITE;
     return puter__tls_fail(tls, "writing", count);
 }
