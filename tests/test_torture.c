@@ -392,7 +392,7 @@ static const fault kinds[] = {
 typedef struct manner {
     const char *name;
     size_t dense; /* so many steps fail one by one, then ever fewer */
-    bool bytes, pauses, secure, proxied;
+    bool bytes, pauses, secure, proxied, renegotiates;
     const puter_options *options;
 } manner;
 
@@ -405,7 +405,11 @@ static const manner
                .proxied = true},
     crawling = {.name = "TLS, proxy, byte by byte, with pauses",
                 .secure = true, .proxied = true, .bytes = true,
-                .pauses = true};
+                .pauses = true},
+    renegotiating = {.name = "TLS, another handshake wanted",
+                     .secure = true, .renegotiates = true},
+    reluctant = {.name = "TLS, another handshake wanted, with pauses",
+                 .secure = true, .renegotiates = true, .pauses = true};
 
 /* What an exchange takes where nothing fails. */
 typedef struct effort {
@@ -430,6 +434,7 @@ static void open_client(torture_client *c, const exchange *it,
     c->pauses = how->pauses;
     c->spurious = how->pauses;
     c->proxied = how->proxied;
+    c->renegotiates = how->renegotiates;
     torture_open(c, how->options, how->secure);
     serve(&c->peer, it->replies, COUNT(it->replies));
 }
@@ -551,7 +556,11 @@ static void test_tls(void)
     enum { DRAWS = 4 };
     uint64_t seed = 4;
     size_t i, draw;
+    effort ways = measure(&catalogue[0], &proxied);
+    fail_each(&catalogue[0], &proxied, &kinds[0], &ways);
     fail_everything(&catalogue[2], &secure);
+    measure(&catalogue[2], &renegotiating);
+    measure(&catalogue[2], &reluctant);
     CHECK(!TORTURE_THEIRS || torture.count[STEP_THEIRS] > 0);
     for (i = 0; i < COUNT(catalogue); i++) {
         effort usual = measure(&catalogue[i], &proxied);

@@ -201,6 +201,7 @@ typedef struct torture_client {
     bool pauses;   /* every call has to come twice */
     bool spurious; /* every other wait ends at once, for nothing */
     bool proxied;  /* there is a proxy before the peer's TLS */
+    bool renegotiates; /* the peer asks for another handshake, if it can */
     int failure;   /* what a call gives that fails */
     /* its own */
     bool paused[STEPS]; /* the call before was one that has to come again */
@@ -265,6 +266,17 @@ static inline void torture_tunnel(torture_client *it)
     it->tunnelled = true;
 }
 
+/* Asks for a handshake before the reply: nobody need grant it (RFC 5246
+ * section 7.4.1.1), and the connection goes on. */
+static inline void torture_renegotiate(torture_client *it)
+{
+#ifdef MBEDTLS_SSL_RENEGOTIATION
+    if (it->renegotiates)
+        mbedtls_ssl_renegotiate(&it->ssl);
+#endif
+    it->renegotiates = false;
+}
+
 /* Takes what the client has sent to the script, and its replies back. */
 static inline void torture_serve(torture_client *it)
 {
@@ -282,8 +294,10 @@ static inline void torture_serve(torture_client *it)
         it->end = 0; /* the client has left, or an alert refuses it */
         return;
     }
-    while ((count = peer->read(peer->ctx, piece, sizeof piece)) > 0)
+    while ((count = peer->read(peer->ctx, piece, sizeof piece)) > 0) {
+        torture_renegotiate(it);
         torture_ssl_write(it, piece, count);
+    }
     if (count == 0)
         mbedtls_ssl_close_notify(&it->ssl);
     it->end = count;
@@ -296,6 +310,10 @@ static inline int torture_tls_open(void *ctx, const char *host, int port)
     it->end = PUTER_WANT_READ;
     it->tunnelled = !it->proxied;
     mbedtls_ssl_init(&it->ssl);
+#ifdef MBEDTLS_SSL_RENEGOTIATION
+    mbedtls_ssl_conf_renegotiation(&tls.config,
+                                   MBEDTLS_SSL_RENEGOTIATION_ENABLED);
+#endif
     must(mbedtls_ssl_setup(&it->ssl, &tls.config), "setting up TLS");
     mbedtls_ssl_set_bio(&it->ssl, it, torture_ssl_send, torture_ssl_receive,
                         NULL);
