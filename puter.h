@@ -1298,9 +1298,10 @@ static double puter__read_double(const char *text, size_t length)
 }
 
 /* The shortest digits that read back as `mantissa * 2^exponent`, the closest
- * of these (Steele and White 1990, with the fixed-up estimate of Burger and
- * Dybvig 1996): value = r / s, and m_low, m_high are half the distances to
- * the neighbours in units of s. Gives the digits' count; 0.DIGITS * 10^k. */
+ * of these, and of two as close the even ones (Steele and White 1990, with the
+ * fixed-up estimate of Burger and Dybvig 1996): value = r / s, and m_low,
+ * m_high are half the distances to the neighbours in units of s. Gives the
+ * digits' count; 0.DIGITS * 10^k. */
 static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
                                   int *k)
 {
@@ -1353,7 +1354,8 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
         high = order > 0 || (order == 0 && even);
         if (low && high) {
             puter__natural_shift(&r, 1);
-            low = puter__natural_compare(&r, &s) < 0;
+            order = puter__natural_compare(&r, &s);
+            low = order < 0 || (order == 0 && value % 2 == 0);
         }
         digit[count++] = (char)('0' + value + (low || !high ? 0 : 1));
     } while (!low && !high);
