@@ -37,7 +37,7 @@ TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) \
            $(FUZZERS:%=$(BUILD)/replay_%)
 HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck \
                terminal)
-CHECKS   = tests/compile tests/switches tests/readme tests/examples tests/secrets
+CHECKS   = $(addprefix tests/,compile switches readme examples secrets)
 HEADERS  = puter.h $(wildcard tests/*.h)
 
 export BUILD CC CXX TLS LIBS
