@@ -271,8 +271,6 @@ static const row rows[] = {
 
 /* ---- one reply, one question -------------------------------------------- */
 
-static puter_options patience = {0}; /* idle_timeout_ms is set by main */
-
 /* Asks once, and sees to it that nothing is asked twice; gives how many
  * bytes were read for it. */
 static size_t check_outcome(script *peer, const puter_options *options,
@@ -306,7 +304,11 @@ static puter_result wanted_of(const row *it, script_end end)
 static void run_row(const row *it, unsigned seed, script_end end)
 {
     static const char *const ends[] = {"held open", "ended", "reset"};
+    puter_result wanted = wanted_of(it, end);
+    puter_options options = {0};
     script peer = {0};
+    if (wanted == PUTER_ERR_TIMEOUT)
+        options.idle_timeout_ms = 20;
     script_raw(&peer, it->bytes, it->length);
     script_current(&peer)->end = end;
     peer.cut = seed == 0   ? SCRIPT_WHOLE
@@ -315,7 +317,7 @@ static void run_row(const row *it, unsigned seed, script_end end)
     peer.seed = seed;
     peer.pauses = seed & 1;
     CHECK_IN("%s, cut %u, %s", it->name, seed, ends[end]);
-    check_outcome(&peer, &patience, wanted_of(it, end));
+    check_outcome(&peer, &options, wanted);
 }
 
 static void test_rows(void)
@@ -361,7 +363,7 @@ static void test_every_cut(void)
 /* What one question comes to, as text. */
 static void outcome_of(script *peer, char *text, size_t size)
 {
-    puter_client *client = script_open(peer, &patience);
+    puter_client *client = script_open(peer, NULL);
     puter_reply reply;
     puter_result result = puter_ask(client, "gpt-4", "Halo", &reply);
     snprintf(text, size, "%s %s", puter_result_name(result),
@@ -983,7 +985,6 @@ static void test_silence(void)
 
 int main(void)
 {
-    patience.idle_timeout_ms = 20;
     test_rows();
     test_every_cut();
     test_mutations();
