@@ -13,26 +13,22 @@
 static int get_weather(void *user, const puter_tool_call *call,
                        puter_writer *result)
 {
-    int *calls = (int *)user;
     puter_json *arguments =
         puter_json_parse(call->arguments, strlen(call->arguments), NULL);
     puter_value city = puter_json_get(puter_json_root(arguments), "city");
-    int failed = puter_json_type(city) != PUTER_STRING;
+    bool told = puter_json_type(city) == PUTER_STRING;
 
-    if (failed) {
-        static const char reason[] = "say which city";
-        puter_write_raw(result, reason, sizeof reason - 1);
-    } else {
+    if (told) {
         puter_write_begin_object(result);
-        puter_write_key(result, "city");
-        puter_write_string(result, puter_json_string(city, NULL));
         puter_write_key(result, "celsius");
         puter_write_number(result, 18.5);
         puter_write_end_object(result);
+    } else {
+        puter_write_string(result, "say which city");
     }
     puter_json_free(arguments);
-    ++*calls;
-    return failed;
+    ++*(int *)user;
+    return !told;
 }
 
 int main(int argc, char **argv)
@@ -46,12 +42,10 @@ int main(int argc, char **argv)
 
     weather.name = "get_weather";
     weather.description = "The weather in a city, right now.";
-    weather.parameters = "{\"type\":\"object\",\"properties\":"
-                         "{\"city\":{\"type\":\"string\"}},"
-                         "\"required\":[\"city\"]}";
+    weather.parameters = "{\"type\":\"object\",\"properties\":{\"city\":"
+                         "{\"type\":\"string\"}},\"required\":[\"city\"]}";
     weather.call = get_weather;
     weather.user = &calls;
-    request.model = "gpt-4";
     request.prompt = argc > 1 ? argv[1] : "weather in Paris?";
     request.tools = &weather;
     request.tool_count = 1;
