@@ -6,8 +6,9 @@
 #include "puter.h"
 #include <mbedtls/base64.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+enum { MOST = 16 << 20 };
 
 static const char *const kinds[][2] = {{".png", "image/png"},
                                        {".jpg", "image/jpeg"},
@@ -24,41 +25,34 @@ static const char *mime_type_of(const char *path)
     return NULL;
 }
 
+/* A picture goes as a data: URL. */
 static puter_result read_words(puter_client *client, const char *type,
                                const unsigned char *data, size_t size,
                                puter_reply *reply)
 {
-    size_t room = size * 4 / 3 + 64, start;
-    char *url;
-    puter_result result;
+    static unsigned char url[MOST / 3 * 4 + 64];
+    size_t start = (size_t)sprintf((char *)url, "data:%s;base64,", type);
     if (strncmp(type, "audio/", 6) == 0)
         return puter_speech_to_text(client, data, size, type, NULL, reply);
-    url = (char *)malloc(room); /* a picture goes as a data: URL */
-    if (!url)
-        return PUTER_ERR_NOMEM;
-    start = (size_t)snprintf(url, room, "data:%s;base64,", type);
-    mbedtls_base64_encode((unsigned char *)url + start, room - start, &room,
-                          data, size);
-    result = puter_image_to_text(client, url, reply);
-    free(url);
-    return result;
+    mbedtls_base64_encode(url + start, sizeof url - start, &start, data, size);
+    return puter_image_to_text(client, (char *)url, reply);
 }
 
 int main(int argc, char **argv)
 {
-    static unsigned char data[16 << 20];
+    static unsigned char data[MOST];
     const char *type = argc == 2 ? mime_type_of(argv[1]) : NULL;
     FILE *file = type ? fopen(argv[1], "rb") : NULL;
+    size_t size = file ? fread(data, 1, sizeof data, file) : 0;
     puter_client *client;
-    puter_reply reply = {0};
+    puter_reply reply;
     puter_result result;
-    if (!file) {
-        fputs("usage: read FILE.png|jpg|pdf|mp3\n", stderr);
+    if (!file || !feof(file)) {
+        fputs("usage: read FILE.png|jpg|pdf|mp3 (under 16 MB)\n", stderr);
         return 2;
     }
     client = puter_open(NULL);
-    result = read_words(client, type, data, fread(data, 1, sizeof data, file),
-                        &reply);
+    result = read_words(client, type, data, size, &reply);
     if (result == PUTER_OK)
         puts(reply.text);
     else
