@@ -900,8 +900,6 @@ static int puter__utf8_length(const char *text, size_t available)
     const unsigned char *s = (const unsigned char *)text;
     unsigned char low = 0x80, high = 0xBF; /* bounds of the second byte */
     int length, i;
-    if (available == 0)
-        return 0;
     if (s[0] < 0x80)
         return 1;
     if (s[0] < 0xC2 || s[0] > 0xF4)
@@ -7486,12 +7484,6 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
 
 /* -- open and close -- */
 
-static puter_result puter__defect(puter_client *client, puter_result result)
-{
-    client->defect = client->report.error;
-    return result;
-}
-
 /* Makes an option the client's own: the caller's, or the environment's. */
 static const char *puter__adopt(puter_client *client, const char *value,
                                 const char *variable)
@@ -7696,17 +7688,16 @@ static puter_result puter__check_options(puter_client *client)
     return puter__set_proxy(client);
 }
 
-static puter_result puter__set_transport(puter_client *client)
+static void puter__set_transport(puter_client *client)
 {
-    if (client->options.transport != NULL) {
-        client->transport = client->options.transport;
-        return PUTER_OK;
-    }
+    client->transport = client->options.transport;
+    if (client->transport != NULL)
+        return;
     client->transport = &client->own;
 #ifdef PUTER_NO_SOCKETS
-    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                       "no transport is set, and this program was built with "
-                       "PUTER_NO_SOCKETS");
+    puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                "no transport is set, and this program was built with "
+                "PUTER_NO_SOCKETS");
 #else
     client->socket.report = &client->report;
     client->socket.fd = -1;
@@ -7716,7 +7707,6 @@ static puter_result puter__set_transport(puter_client *client)
     client->own.write = puter__socket_write;
     client->own.wait = puter__socket_wait;
     client->own.close = puter__socket_close;
-    return PUTER_OK;
 #endif
 }
 
@@ -7724,17 +7714,16 @@ PUTER_API puter_client *puter_open(const puter_options *options)
 {
     puter_client *client = (puter_client *)PUTER_MALLOC(sizeof *client);
     puter_options *o;
-    puter_result result;
     if (client == NULL)
         return NULL;
     memset(client, 0, sizeof *client);
     o = &client->options;
     if (options != NULL)
         *o = *options;
-    result = puter__set_transport(client);
+    puter__set_transport(client);
     puter__adopt_strings(client);
-    if (result == PUTER_OK)
-        result = puter__check_options(client);
+    if (puter__check_options(client) != PUTER_OK)
+        client->defect = client->report.error;
     o->connect_timeout_ms = puter__or_default(o->connect_timeout_ms, 15000);
     o->idle_timeout_ms = puter__or_default(o->idle_timeout_ms, 300000);
     o->total_timeout_ms = puter__or_default(o->total_timeout_ms, -1);
@@ -7751,8 +7740,6 @@ PUTER_API puter_client *puter_open(const puter_options *options)
     client->tls.url = &client->url;
     client->tls.options = o;
 #endif
-    if (result != PUTER_OK)
-        puter__defect(client, result);
     return client;
 }
 
