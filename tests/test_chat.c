@@ -271,6 +271,15 @@ static void test_mode_and_stream(void)
                "\"openai-completion\",\"method\":\"complete\",\"args\":{"
                MESSAGES ",\"stream\":true}}");
     script_close(&peer, client);
+    CHECK_IN("a stream that extra_args forbids");
+    client = script_open(&peer, NULL);
+    script_reply(&peer, 200, HALO);
+    request.extra_args = "{\"stream\":false}";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    check_json(script_sent(&peer, 0), "args",
+               "{" MESSAGES ",\"stream\":false}");
+    script_close(&peer, client);
 }
 
 /* ---- messages ----------------------------------------------------------- */
@@ -889,6 +898,29 @@ static void test_explicit_drivers(void)
     }
 }
 
+/* OpenRouter's prefix is for OpenRouter, whoever chose it. */
+static void test_pinned_openrouter(void)
+{
+    static const struct {
+        const char *driver, *sent;
+    } rows[] = {
+        {NULL, "openrouter:vendor/model"},
+        {"openrouter", "openrouter:vendor/model"},
+        {"claude", "vendor/model"},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        puter_request request = {0};
+        CHECK_IN("pinned %d", (int)i);
+        request.prompt = "Halo";
+        request.model = "vendor/model";
+        request.driver = rows[i].driver;
+        check_routed(PUTER_ROUTE_DRIVER, &request,
+                     rows[i].driver ? rows[i].driver : "openrouter",
+                     rows[i].sent, NULL);
+    }
+}
+
 /* The ways in which services say that they have no such driver. */
 static const struct no_driver {
     const char *name;
@@ -1458,6 +1490,9 @@ static void test_other_failures(void)
         {"controls in its words", 500, json,
          "{\"message\":\"one\\r\\ntwo\\u001b[31m\\u009b1m\\u0000three\"}",
          PUTER_ERR_SERVICE, "one  two [31m"},
+        {"a sign of Latin-1 in its words", 500, json,
+         "{\"message\":\"see \xC2\xA7 5\"}", PUTER_ERR_SERVICE,
+         "see \xC2\xA7 5"},
         {"DEL in its words", 500, json, "{\"message\":\"one\x7ftwo\"}",
          PUTER_ERR_SERVICE, "one two"},
         {"a code that is too long", 500, json,
@@ -2110,6 +2145,7 @@ int main(void)
     test_no_token();
     test_models();
     test_explicit_drivers();
+    test_pinned_openrouter();
     test_negotiation();
     test_both_routes_fail();
     test_route_is_kept();

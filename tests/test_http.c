@@ -643,7 +643,7 @@ static void test_reuse(void)
         {"Close", OK JSON SIZED "connection: Close\r\n" END BODY, 2},
         {"list", OK JSON SIZED "Connection: x, close ,y\r\n" END BODY, 2},
         {"list of odd spaces",
-         OK JSON SIZED "Connection: ,\t ,\tclose\t \r\n" END BODY, 2},
+         OK JSON SIZED "Connection: ,\t ,\tclose\t,x \r\n" END BODY, 2},
         {"list of nothing", OK JSON SIZED "Connection: ,\t, \r\n" END BODY,
          1},
         {"two lines",

@@ -155,7 +155,15 @@ static void test_bad_proxies(void)
     };
     script peer = {0};
     puter_client *client;
+    char long_host[400];
     size_t i;
+    CHECK_IN("a proxy too long");
+    memset(long_host, 'x', sizeof long_host);
+    long_host[sizeof long_host - 1] = '\0';
+    client = open_through(&peer, "https://example.org", long_host);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_ARGUMENT);
+    check_message(client, PUTER_ERR_ARGUMENT);
+    script_close(&peer, client);
     for (i = 0; i < COUNT(rows); i++) {
         CHECK_IN("bad proxy %s", rows[i]);
         client = open_through(&peer, "https://example.org", rows[i]);

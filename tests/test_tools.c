@@ -541,6 +541,25 @@ static void test_usage_of_rounds(void)
     bench_close(&it);
 }
 
+/* Sums end at what a double holds, of debts as well. */
+static void test_endless_debt(void)
+{
+    static const char debt[] =
+        "{\"success\":true,\"result\":{\"message\":{\"content\":["
+        USE("c1", "time", "{}") "]},\"usage\":{\"usd_cents\":-1.7e308}}}";
+    bench it;
+    puter_reply reply;
+    CHECK_IN("endless debt");
+    bench_open(&it, NULL);
+    script_reply(&it.peer, 200, debt);
+    script_reply(&it.peer, 200, debt);
+    script_reply(&it.peer, 200, "{\"success\":true,\"result\":\"Halo\"}");
+    CHECK_INT(ask(&it, true, &reply), PUTER_OK);
+    CHECK(reply.usage.usd_cents == -DBL_MAX);
+    puter_reply_free(&reply);
+    bench_close(&it);
+}
+
 /* ---- streams ------------------------------------------------------------ */
 
 /* A round's events, then its tools, then the next round's events: in that
@@ -696,7 +715,8 @@ static void test_bad_arguments(void)
         snprintf(body, sizeof body,
                  "{\"success\":true,\"result\":{\"message\":{\"content\":"
                  "\"One.\",\"tool_calls\":[" CALL("c1", "time", "{}") ","
-                 CALL("c2", "time", "%s") "]}}}", rows[i / 2].arguments);
+                 CALL("c2", "time", "%s") "," CALL("c3", "time", "{}")
+                 "]}}}", rows[i / 2].arguments);
         script_reply(&it.peer, 200, body);
         CHECK_INT(ask(&it, i % 2 == 1, &reply), PUTER_ERR_PROTOCOL);
         script_check_failure(it.client, PUTER_ERR_PROTOCOL);
@@ -704,7 +724,7 @@ static void test_bad_arguments(void)
         CHECK_INT(it.oracle.runs, 0);
         CHECK_INT(it.peer.request_count, 1);
         CHECK_STR(reply.text, "One.");
-        if (CHECK_INT(reply.tool_call_count, 2))
+        if (CHECK_INT(reply.tool_call_count, 3))
             CHECK_STR(reply.tool_calls[1].arguments, rows[i / 2].seen);
         puter_reply_free(&reply);
         bench_close(&it);
@@ -919,6 +939,7 @@ int main(void)
     test_builtin_tools();
     test_rounds();
     test_usage_of_rounds();
+    test_endless_debt();
     test_streams();
     test_discarded_stream();
     test_ended_early();
