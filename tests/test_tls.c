@@ -7,35 +7,72 @@
 #include <mbedtls/ssl.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 /* What puter.h is told of the machine that it runs on. */
 static struct {
     time_t now;     /* 0: what it is */
-    bool alien;     /* the program is of another user than who started it */
+    bool alien;     /* the program is of another user than who started it, */
+    bool allied;    /* or of another group */
     bool bare;      /* no CA store is where systems have it */
+    bool blind;     /* nothing is known of a file */
     bool forgetful; /* no TLS session can be had */
 } machine;
 
-#define time(out) (machine.now ? machine.now : time(out))
+static time_t machine_time(time_t *out)
+{
+    return machine.now ? machine.now : time(out);
+}
+
+static int machine_access(const char *path, int mode)
+{
+    return machine.bare ? -1 : access(path, mode);
+}
+
+static int machine_fstat(int file, struct stat *about)
+{
+    return machine.blind ? -1 : fstat(file, about);
+}
+
+static int machine_get_session(const mbedtls_ssl_context *ssl,
+                               mbedtls_ssl_session *session)
+{
+    return machine.forgetful ? -1 : mbedtls_ssl_get_session(ssl, session);
+}
+
+static int machine_save_session(const mbedtls_ssl_session *session,
+                                unsigned char *buffer, size_t size,
+                                size_t *length)
+{
+    int error = mbedtls_ssl_session_save(session, buffer, size, length);
+    return machine.forgetful ? -1 : error;
+}
+
+#define time(out) machine_time(out)
 #define geteuid() (geteuid() + machine.alien)
-#define access(path, mode) (machine.bare ? -1 : access(path, mode))
-#define mbedtls_ssl_get_session(ssl, session) \
-    (machine.forgetful ? -1 : mbedtls_ssl_get_session(ssl, session))
+#define getegid() (getegid() + machine.allied)
+#define access(path, mode) machine_access(path, mode)
+#define fstat(file, about) machine_fstat(file, about)
+#define mbedtls_ssl_get_session machine_get_session
+#define mbedtls_ssl_session_save machine_save_session
 #define PUTER_IMPLEMENTATION
 #include "../puter.h"
 #undef time
 #undef geteuid
+#undef getegid
 #undef access
+#undef fstat
 #undef mbedtls_ssl_get_session
+#undef mbedtls_ssl_session_save
 
 #include "tls_peer.h"
 
 #include <ctype.h>
 
 #define HOST "api.puter.localhost"
-#define ROOT_NAME "CN=Root,O=puter.h tests"
+#define ROOT_NAME "C=ID,CN=Root,O=puter.h tests"
 #define TEXT "Halo juga!"
 #define BODY \
     "{\"success\":true,\"result\":{\"message\":{\"content\":\"" TEXT "\"}}}"
@@ -187,7 +224,7 @@ static const row rows[] = {
     {.name = "an origin in capitals", .host = "API.Puter.LOCALHOST"},
     {.name = "a wildcard", .server = {.names = DNS("*.puter.localhost")}},
     {.name = "a subject as long as its issuer's",
-     .server = {.subject = "CN=Toor,O=puter.h tests"}},
+     .server = {.subject = "C=ID,CN=Toor,O=puter.h tests"}},
     {.name = "an address", .host = "127.0.0.1",
      .server = {.names = ADDRESS("\x7f\0\0\1")}},
     {.name = "an address of IPv6", .host = "[::1]",
@@ -733,7 +770,7 @@ static void put_namesake(script_bytes *store)
 /* Names are the same in any case of letters (RFC 5280 section 7.1). */
 static void put_in_capitals(script_bytes *store)
 {
-    cert_der root = make_root("CN=ROOT,O=Puter.H Tests", &root_key);
+    cert_der root = make_root("C=ID,CN=ROOT,O=Puter.H Tests", &root_key);
     add_pem(store, &root);
 }
 
@@ -745,14 +782,22 @@ static void put_printable(script_bytes *store)
     for (i = 0; i + 6 < root.length; i++)
         if (memcmp(root.bytes + i, "\x0C\4Root", 6) == 0)
             root.bytes[i] = 0x13; /* from UTF8String to PrintableString */
+        else if (memcmp(root.bytes + i, "\x13\2ID", 4) == 0)
+            root.bytes[i] = 0x0C; /* and back */
     add_pem(store, &root);
 }
 
 /* A name as long as the root's is not yet its name. */
 static void put_as_long(script_bytes *store)
 {
-    cert_der other = make_root("CN=Toor,O=puter.h tests", &other_key);
-    add_pem(store, &other);
+    static const char *const names[] = {"C=ID,CN=Toor,O=puter.h tests",
+                                        "C=ID,CN=Roo,O=puter.h testss",
+                                        "C=ID,CN=Rootputer.,O=h tests"};
+    size_t i;
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        cert_der other = make_root(names[i], &other_key);
+        add_pem(store, &other);
+    }
     put_root(store);
 }
 
@@ -981,7 +1026,7 @@ static const struct place {
     const cert_der *ca_data;
     bool no_size; /* ca_size stays 0 */
     bool no_environment;
-    bool alien, bare; /* the machine is */
+    bool alien, allied, bare; /* the machine is */
     bool spent;       /* all descriptors are, but for the connection's */
     puter_result result;
     const char *says[2];
@@ -1015,6 +1060,8 @@ static const struct place {
     {.name = "both empty", .ssl_cert_file = "", .ssl_cert_dir = "",
      .result = PUTER_ERR_CERT}, /* the system's store has no such root */
     {.name = "the environment of a stranger", .alien = true,
+     .ssl_cert_file = RIGHT_FILE, .result = PUTER_ERR_CERT},
+    {.name = "the environment of another group", .allied = true,
      .ssl_cert_file = RIGHT_FILE, .result = PUTER_ERR_CERT},
     {.name = "no store in a usual place", .bare = true,
      .result = PUTER_ERR_CERT,
@@ -1062,11 +1109,12 @@ static void try_place(const struct place *p)
     options.ca_size = p->ca_data && !p->no_size ? p->ca_data->length : 0;
     options.no_environment = p->no_environment;
     machine.alien = p->alien;
+    machine.allied = p->allied;
     machine.bare = p->bare;
     before = allow_descriptors(p->spent ? 1 : 100);
     check_store(&options, p->result, p->says);
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
-    machine.alien = machine.bare = false;
+    machine.alien = machine.allied = machine.bare = false;
     unsetenv("SSL_CERT_FILE");
     unsetenv("SSL_CERT_DIR");
 }
@@ -1297,7 +1345,13 @@ static void check_refused_files(puter_options options, const char *version)
     client = puter_open(&options);
     CHECK_INT(puter_session_load(client, directory), PUTER_ERR_NOT_FOUND);
     CHECK(strstr(puter_last_error(client)->message, "must be a file"));
+    CHECK_INT(puter_session_load(client, NULL), PUTER_ERR_NOT_FOUND);
+    CHECK(strstr(puter_last_error(client)->message, "no path"));
     puter_close(client);
+    CHECK_IN("a session's file of which nothing is known, %s", version);
+    machine.blind = true;
+    check_load(&options, PUTER_ERR_NOT_FOUND, "must be a file");
+    machine.blind = false;
     CHECK_IN("a session's file, of another user, %s", version);
     machine.alien = true;
     check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
@@ -1341,6 +1395,11 @@ static void check_failed_writes(puter_client *client)
     CHECK_INT(puter_session_save(client, path_to("held")), PUTER_ERR_ARGUMENT);
     CHECK(access(path_to("held.new"), F_OK) != 0);
     CHECK_INT(rmdir(path_to("held")), 0);
+    machine.forgetful = true;
+    CHECK_INT(puter_session_save(client, path_to("session")),
+              PUTER_ERR_NOMEM);
+    machine.forgetful = false;
+    CHECK(access(path_to("session"), F_OK) != 0);
 }
 
 /* From one client to the next, through a file. */
@@ -1367,6 +1426,7 @@ static void test_saved_sessions(const char *version)
 
     CHECK_IN("sessions from a file, %s", version);
     client = puter_open(&options);
+    CHECK_INT(puter_session_load(client, path_to("session")), PUTER_OK);
     CHECK_INT(puter_session_load(client, path_to("session")), PUTER_OK);
     ask_whole(client);
     CHECK_INT(puter_session_save(client, path_to("session")), PUTER_OK);
