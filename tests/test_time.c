@@ -366,6 +366,38 @@ static void test_dead_address(void)
     peer_stop(&other);
 }
 
+/* Between two tries there is a connection and nothing to wait for on it. */
+static void test_pause(void)
+{
+    static const conduct busy = {
+        .name = "busy",
+        .says = "HTTP/1.1 429 Later\r\nContent-Length: 2\r\n\r\n{}"};
+    limit it = patient;
+    puter_request request = {0};
+    puter_event event;
+    puter_client *client;
+    peer other;
+    char origin[64];
+    int64_t cancel_at;
+    int next;
+    CHECK_IN("pause");
+    it.nonblocking = true;
+    request.prompt = "Halo";
+    peer_start(&other, &busy, "127.0.0.1");
+    snprintf(origin, sizeof origin, "http://127.0.0.1:%d", other.port);
+    client = open_client(origin, NULL, &it, &cancel_at);
+    next = puter_stream_begin(client, &request);
+    while (next == PUTER_WAIT && puter_client_fd(client) >= 0) {
+        wait_for(client);
+        next = puter_stream_next(client, &event);
+    }
+    CHECK_INT(next, PUTER_WAIT);
+    CHECK_INT(puter_client_fd(client), -1);
+    CHECK(puter_client_deadline(client) > 0);
+    puter_close(client);
+    peer_stop(&other);
+}
+
 /* ---- peers that leave while a request is sent --------------------------- */
 
 /* SIGPIPE, left as it is by default, would end this program. */
@@ -518,6 +550,7 @@ int main(void)
 {
     test_limits();
     test_slow_reply();
+    test_pause();
     test_dead_address();
     test_leaving();
     test_silent_standin();
