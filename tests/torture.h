@@ -202,6 +202,7 @@ typedef struct torture_client {
     bool spurious; /* every other wait ends at once, for nothing */
     bool proxied;  /* there is a proxy before the peer's TLS */
     bool renegotiates; /* the peer asks for another handshake, if it can */
+    bool unannounced; /* TLS ends without close_notify */
     int failure;   /* what a call gives that fails */
     /* its own */
     bool paused[STEPS]; /* the call before was one that has to come again */
@@ -298,7 +299,7 @@ static inline void torture_serve(torture_client *it)
         torture_renegotiate(it);
         torture_ssl_write(it, piece, count);
     }
-    if (count == 0)
+    if (count == 0 && !it->unannounced)
         mbedtls_ssl_close_notify(&it->ssl);
     it->end = count;
 }
