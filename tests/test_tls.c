@@ -81,7 +81,7 @@ static int machine_save_session(const mbedtls_ssl_session *session,
 #define UNTIL_END HEAD "Connection: close\r\n\r\n" BODY
 
 static mbedtls_pk_context server_key, lower_key, upper_key, root_key;
-static mbedtls_pk_context other_key, weak_key;
+static mbedtls_pk_context other_key, weak_key, strong_key;
 static cert_der the_root; /* that good certificates come from */
 static cert_der namesake; /* with its name, but another key */
 
@@ -358,6 +358,9 @@ static const row rows[] = {
     {.name = "SHA-1 of an intermediate", .intermediates = 1,
      .lower = {.digest = MBEDTLS_MD_SHA1},
      .result = PUTER_ERR_CERT, .says = {"SHA-1"}},
+    {.name = "MD5", .server = {.digest = MBEDTLS_MD_MD5},
+     .root = {.key = &strong_key},
+     .result = PUTER_ERR_CERT, .says = {"too weakly"}},
     {.name = "RSA of 1024 bits", .server = {.key = &weak_key},
      .flags = HOPELESS, /* too short for what TLS 1.3 signs with it */
      .result = PUTER_ERR_CERT, .says = {"2048"}},
@@ -595,6 +598,12 @@ typedef struct turn {
     .job = {.instead = (literal), .instead_length = sizeof(literal) - 1}
 #define CLOSED .result = PUTER_ERR_CLOSED, .says = {"closed"}
 
+/* The answer of a server that has chosen a version and a suite: without a
+ * session, its random of 32 bytes before (RFC 5246 section 7.4.1.3). */
+#define SERVER_HELLO(minor, suite) \
+    INSTEAD("\x16\x03" minor "\0\x2a\x02\0\0\x26\x03" minor \
+            "0123456789abcdef0123456789abcdef\0" suite "\0")
+
 static const turn turns[] = {
     {.name = "length", .job = {.reply = ANSWER}},
     {.name = "length, without close_notify",
@@ -622,6 +631,8 @@ static const turn turns[] = {
      .job = {.reply = ANSWER, .spoiled = true}, .result = PUTER_ERR_TLS},
     {.name = "a certificate is asked for",
      .job = {.reply = ANSWER, .asks_certificate = true}},
+    {.name = "a new handshake is asked for", /* and declined */
+     .job = {.reply = ANSWER, .renegotiates = true}},
 
     /* no handshake to speak of */
     {.name = "plain HTTP",
@@ -632,11 +643,16 @@ static const turn turns[] = {
      .result = PUTER_ERR_TLS, .says = {"does not speak TLS"}},
     {.name = "an alert", INSTEAD("\x15\x03\x03\0\x02\x02\x28"),
      .result = PUTER_ERR_TLS, .says = {"alert"}},
-    {.name = "TLS 1.1",
-     INSTEAD("\x16\x03\x02\0\x2a\x02\0\0\x26\x03\x02" /* ServerHello */
-             "0123456789abcdef0123456789abcdef" /* its random */
-             "\0\xc0\x09\0"), /* no session, ECDHE-ECDSA-AES128-SHA */
+    {.name = "TLS 1.1", SERVER_HELLO("\x02", "\xc0\x09"),
      .result = PUTER_ERR_TLS, .says = {"TLS 1.1"}},
+    {.name = "TLS 1.0", SERVER_HELLO("\x01", "\xc0\x09"),
+     .result = PUTER_ERR_TLS, .says = {"TLS 1.1"}},
+    {.name = "SSL 3.0", SERVER_HELLO("\0", "\xc0\x09"),
+     .result = PUTER_ERR_TLS, .says = {"TLS 1.1"}},
+    {.name = "no encryption", SERVER_HELLO("\x03", "\0\x3b"),
+     .result = PUTER_ERR_TLS},
+    {.name = "no certificate", SERVER_HELLO("\x03", "\0\x34"),
+     .result = PUTER_ERR_TLS},
     {.name = "half a record", INSTEAD("\x16\x03\x03\0\x2a\x02\0\0"), CLOSED},
     {.name = "closed", INSTEAD(""), CLOSED},
     {.name = "mute", .job = {.mute = true}, .connect_timeout_ms = 300,
@@ -663,6 +679,7 @@ static void try_turn(const turn *t, const char *version)
     check_outcome(&out, t->result, t->says);
     asked = job.instead || job.mute ? 0 : 1 + job.more;
     CHECK_INT(out.seen.requests, asked);
+    CHECK_INT(out.seen.asked_anew, job.renegotiates && job.tls12);
 #if defined(MBEDTLS_SSL_TICKET_C) && defined(MBEDTLS_SSL_SESSION_TICKETS)
     CHECK_INT(out.seen.resumed, asked > 1 ? asked - 1 : 0);
     CHECK_INT(out.seen.tickets, /* TLS 1.3 gives a new one for each used */
@@ -1459,6 +1476,7 @@ static void make_keys(void)
     cert_make_key(&root_key);
     cert_make_key(&other_key);
     cert_make_rsa_key(&weak_key, 1024);
+    cert_make_rsa_key(&strong_key, 2048);
 }
 
 static void free_keys(void)
@@ -1469,6 +1487,7 @@ static void free_keys(void)
     mbedtls_pk_free(&root_key);
     mbedtls_pk_free(&other_key);
     mbedtls_pk_free(&weak_key);
+    mbedtls_pk_free(&strong_key);
 }
 
 static void make_directory(void)

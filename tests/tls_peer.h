@@ -55,6 +55,7 @@ typedef struct peer_job {
     bool piecemeal;        /* each byte is a record and a packet */
     bool spoiled;          /* the reply's records change on the way */
     bool asks_certificate; /* of the client, who need not have one */
+    bool renegotiates;     /* asks for a new handshake before it replies */
     bool declines;         /* to resume a session, though it gave a ticket */
     bool ipv6;             /* listens on ::1 */
     int more;              /* connections after the first, one by one */
@@ -69,6 +70,7 @@ typedef struct peer_seen {
     int names;         /* how often it came */
     char version[16];
     int tickets;       /* given to the client */
+    bool asked_anew;   /* for a new handshake */
     int resumed;       /* taken back */
     size_t received;   /* bytes, decrypted */
     int requests;      /* whole ones */
@@ -220,6 +222,9 @@ static inline void peer_configure(peer_state *state)
     cert_must(mbedtls_ssl_conf_own_cert(config, &state->chain,
                                         state->job.key),
               "configuring the certificate");
+#ifdef MBEDTLS_SSL_RENEGOTIATION
+    mbedtls_ssl_conf_renegotiation(config, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
+#endif
     if (state->job.asks_certificate)
         mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_OPTIONAL);
     peer_offer_tickets(state);
@@ -275,6 +280,10 @@ static inline void peer_converse(peer_state *state)
              mbedtls_ssl_get_version(&state->ssl));
     if (!peer_read_request(state))
         return;
+#ifdef MBEDTLS_SSL_RENEGOTIATION
+    if (state->job.renegotiates)
+        state->seen.asked_anew = mbedtls_ssl_renegotiate(&state->ssl) == 0;
+#endif
     peer_write_reply(state);
     if (state->job.farewell == PEER_NOTIFY)
         mbedtls_ssl_close_notify(&state->ssl);
