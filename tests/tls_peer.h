@@ -55,7 +55,8 @@ typedef struct peer_job {
     bool piecemeal;        /* each byte is a record and a packet */
     bool spoiled;          /* the reply's records change on the way */
     bool asks_certificate; /* of the client, who need not have one */
-    bool renegotiates;     /* asks for a new handshake before it replies */
+    bool renegotiates;     /* asks for a new handshake before it replies, if
+                              that is TLS 1.2: 1.3 has none */
     bool declines;         /* to resume a session, though it gave a ticket */
     bool ipv6;             /* listens on ::1 */
     int more;              /* connections after the first, one by one */
@@ -281,7 +282,7 @@ static inline void peer_converse(peer_state *state)
     if (!peer_read_request(state))
         return;
 #ifdef MBEDTLS_SSL_RENEGOTIATION
-    if (state->job.renegotiates)
+    if (state->job.renegotiates && state->job.tls12)
         state->seen.asked_anew = mbedtls_ssl_renegotiate(&state->ssl) == 0;
 #endif
     peer_write_reply(state);
