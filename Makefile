@@ -40,7 +40,7 @@ HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck \
 CHECKS   = $(addprefix tests/,compile switches readme examples secrets)
 HEADERS  = puter.h $(wildcard tests/*.h)
 
-export BUILD CC CXX TLS LIBS
+export BUILD CC CXX TLS LIBS STORE
 export STANDIN = $(BUILD)/standin
 
 all: $(addprefix $(BUILD)/,$(EXAMPLES))

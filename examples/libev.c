@@ -2,6 +2,10 @@
  * client can go on. Each piece is shown with its model's name.
  *
  *     cc libev.c -o libev -lev -lmbedtls -lmbedx509 -lmbedcrypto
+ *
+ * Every loop is used like this. In OpenWrt's uloop, ev_once is a uloop_fd_add
+ * with ULOOP_READ and ULOOP_WRITE and a uloop_timeout_set, and what they call
+ * takes both away before it goes on.
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"
