@@ -51,8 +51,9 @@ int main(int argc, char **argv)
     result = speak(client, argv[2], file);
     if (result != PUTER_OK)
         fprintf(stderr, "speak: %s\n", puter_last_error(client)->message);
-    if (fclose(file) != 0 || result != PUTER_OK)
-        remove(argv[1]); /* rather none than half of it */
     puter_close(client);
-    return result != PUTER_OK;
+    if (fclose(file) == 0)
+        return result != PUTER_OK;
+    perror(argv[1]);
+    return 1;
 }
