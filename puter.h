@@ -3189,7 +3189,7 @@ static puter_result puter__tls_refused(puter__tls *tls)
              MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
          "is not made for a server"},
         {MBEDTLS_X509_BADCERT_NOT_TRUSTED, NULL},
-        {UINT32_MAX, "does not pass"},
+        {0, "is damaged, or of a form that is unknown here"},
     };
     uint32_t wrong = mbedtls_ssl_get_verify_result(&tls->ssl);
     char today[16];
@@ -3197,7 +3197,7 @@ static puter_result puter__tls_refused(puter__tls *tls)
     if (tls->report->error.result == PUTER_ERR_CERT)
         return PUTER_ERR_CERT; /* the store could not be read */
     wrong = wrong == UINT32_MAX || wrong == 0 ? tls->wrong : wrong;
-    while (!(wrong & reasons[i].flag))
+    while (reasons[i].flag != 0 && !(wrong & reasons[i].flag))
         i++;
     puter__today(today);
     if (reasons[i].text == NULL)

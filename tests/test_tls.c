@@ -596,13 +596,18 @@ typedef struct turn {
 
 #define INSTEAD(literal) \
     .job = {.instead = (literal), .instead_length = sizeof(literal) - 1}
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+#define BAD_CHAIN .result = PUTER_ERR_CERT, .says = {"damaged"}
+#else
+#define BAD_CHAIN .result = PUTER_ERR_TLS, .says = {"handshake"}
+#endif
 #define CLOSED .result = PUTER_ERR_CLOSED, .says = {"closed"}
 
 /* The answer of a server that has chosen a version and a suite: without a
  * session, its random of 32 bytes before (RFC 5246 section 7.4.1.3). */
-#define SERVER_HELLO(minor, suite) \
-    INSTEAD("\x16\x03" minor "\0\x2a\x02\0\0\x26\x03" minor \
-            "0123456789abcdef0123456789abcdef\0" suite "\0")
+#define HELLO(minor, suite) \
+    "\x16\x03" minor "\0\x2a\x02\0\0\x26\x03" minor \
+    "0123456789abcdef0123456789abcdef\0" suite "\0"
 
 static const turn turns[] = {
     {.name = "length", .job = {.reply = ANSWER}},
@@ -643,16 +648,23 @@ static const turn turns[] = {
      .result = PUTER_ERR_TLS, .says = {"does not speak TLS"}},
     {.name = "an alert", INSTEAD("\x15\x03\x03\0\x02\x02\x28"),
      .result = PUTER_ERR_TLS, .says = {"alert"}},
-    {.name = "TLS 1.1", SERVER_HELLO("\x02", "\xc0\x09"),
+    {.name = "TLS 1.1", INSTEAD(HELLO("\x02", "\xc0\x09")),
      .result = PUTER_ERR_TLS, .says = {"TLS 1.1"}},
-    {.name = "TLS 1.0", SERVER_HELLO("\x01", "\xc0\x09"),
+    {.name = "TLS 1.0", INSTEAD(HELLO("\x01", "\xc0\x09")),
      .result = PUTER_ERR_TLS, .says = {"TLS 1.1"}},
-    {.name = "SSL 3.0", SERVER_HELLO("\0", "\xc0\x09"),
+    {.name = "SSL 3.0", INSTEAD(HELLO("\0", "\xc0\x09")),
      .result = PUTER_ERR_TLS, .says = {"TLS 1.1"}},
-    {.name = "no encryption", SERVER_HELLO("\x03", "\0\x3b"),
+    {.name = "no encryption", INSTEAD(HELLO("\x03", "\0\x3b")),
      .result = PUTER_ERR_TLS},
-    {.name = "no certificate", SERVER_HELLO("\x03", "\0\x34"),
+    {.name = "no certificate", INSTEAD(HELLO("\x03", "\0\x34")),
      .result = PUTER_ERR_TLS},
+    {.name = "an empty chain",
+     INSTEAD(HELLO("\x03", "\xc0\x2b")
+             "\x16\x03\x03\0\x07\x0b\0\0\x03\0\0\0"), BAD_CHAIN},
+    {.name = "a chain of another length",
+     INSTEAD(HELLO("\x03", "\xc0\x2b")
+             "\x16\x03\x03\0\x0b\x0b\0\0\x07\0\0\x09\0\0\x01\0"),
+     BAD_CHAIN},
     {.name = "half a record", INSTEAD("\x16\x03\x03\0\x2a\x02\0\0"), CLOSED},
     {.name = "closed", INSTEAD(""), CLOSED},
     {.name = "mute", .job = {.mute = true}, .connect_timeout_ms = 300,
