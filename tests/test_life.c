@@ -1,0 +1,257 @@
+/* test_life.c - how long a connection serves, and what is asked again: over a
+ * clock of the test's own, without TLS and with it. */
+#include "torture.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define HALO \
+    "{\"success\":true,\"result\":{\"message\":{\"content\":\"Halo\"}}}"
+#define REFUSED "{\"code\":\"too_many_requests\"}"
+
+static void check_ask(torture_client *it, puter_result wanted)
+{
+    puter_reply reply;
+    puter_result result = puter_ask(it->client, NULL, "Halo", &reply);
+    CHECK_STR(puter_result_name(result), puter_result_name(wanted));
+    if (result == PUTER_OK)
+        CHECK_STR(reply.text, "Halo");
+    else
+        script_check_failure(it->client, wanted);
+    puter_reply_free(&reply);
+}
+
+/* ---- connections that serve again, or do not ---------------------------- */
+
+/* The service closes after 5 s: what has been idle for almost that long would
+ * be closed under the next request. */
+static void test_idle(bool secure)
+{
+    static const struct {
+        int ms, opens;
+    } rows[] = {{0, 1}, {3999, 1}, {4001, 2}, {3600000, 2}};
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        torture_client it = {0};
+        CHECK_IN("idle for %d ms, secure %d", rows[i].ms, secure);
+        torture_open(&it, NULL, secure);
+        script_reply(&it.peer, 200, HALO);
+        script_reply(&it.peer, 200, HALO);
+        script_next_connection(&it.peer);
+        script_reply(&it.peer, 200, HALO);
+        check_ask(&it, PUTER_OK);
+        torture.now += rows[i].ms;
+        check_ask(&it, PUTER_OK);
+        CHECK_INT(it.peer.opens, rows[i].opens);
+        torture_close(&it);
+    }
+}
+
+/* Once something of a reply has come. */
+static bool is_cancelled(void *user)
+{
+    return ((const torture_client *)user)->peer.handed > 0;
+}
+
+static bool never(void *user)
+{
+    (void)user;
+    return false;
+}
+
+/* What went wrong on a connection does not go on on it: an answer that comes
+ * after all is nobody's. */
+static void test_not_reused(bool secure)
+{
+    static const struct {
+        const char *name, *reply;
+        puter_result result;
+    } rows[] = {
+        {"time was up", "HTTP/1.1 200 OK\r\nContent-Le", PUTER_ERR_TIMEOUT},
+        {"cancelled", "HTTP/1.1 200 OK\r\nContent-Le", PUTER_ERR_CANCELLED},
+        {"not HTTP", "ICY 200 OK\r\n\r\n", PUTER_ERR_PROTOCOL},
+        {"more than was asked for",
+         "HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n",
+         PUTER_ERR_RATE},
+        {"too long",
+         "HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n{",
+         PUTER_ERR_LIMIT},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        torture_client it = {0};
+        puter_options options = {0};
+        CHECK_IN("%s, secure %d", rows[i].name, secure);
+        options.max_retries = -1;
+        torture_open(&it, &options, secure);
+        it.client->options.user = &it;
+        if (rows[i].result == PUTER_ERR_CANCELLED)
+            it.client->options.cancelled = is_cancelled;
+        script_raw(&it.peer, rows[i].reply, strlen(rows[i].reply));
+        script_reply(&it.peer, 200, HALO);
+        script_next_connection(&it.peer);
+        script_reply(&it.peer, 200, HALO);
+        check_ask(&it, rows[i].result);
+        it.client->options.cancelled = never;
+        check_ask(&it, PUTER_OK);
+        CHECK_INT(it.peer.opens, 2);
+        torture_close(&it);
+    }
+}
+
+/* Of a stream that was left, nothing reaches the next answer. */
+static void test_left_stream(bool secure)
+{
+    static const puter_request request = {.prompt = "Halo"};
+    static const char lines[] = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n";
+    torture_client it = {0};
+    puter_event event;
+    CHECK_IN("left stream, secure %d", secure);
+    torture_open(&it, NULL, secure);
+    script_typed_reply(&it.peer, 200, "application/x-ndjson", lines);
+    script_next_connection(&it.peer);
+    script_reply(&it.peer, 200, HALO);
+    CHECK_INT(puter_stream_begin(it.client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(it.client, &event), 1);
+    CHECK_STR(event.text, "one");
+    CHECK_INT(puter_stream_end(it.client, NULL), PUTER_OK);
+    check_ask(&it, PUTER_OK);
+    CHECK_INT(it.peer.opens, 2);
+    torture_close(&it);
+}
+
+/* ---- what is asked again ------------------------------------------------ */
+
+/* The next replies, each on a connection of its own. */
+static void script_failures(torture_client *it, int count, const char *head)
+{
+    char reply[256];
+    snprintf(reply, sizeof reply,
+             "HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+             REFUSED, head, (int)strlen(REFUSED));
+    while (count-- > 0) {
+        script_raw(&it->peer, reply, strlen(reply));
+        script_next_connection(&it->peer);
+    }
+    script_reply(&it->peer, 200, HALO);
+}
+
+/* 250, 500, 1000, then 2000 ms, each up to a quarter longer; eight times. */
+static void test_pauses(void)
+{
+    static const int least[] = {0,    250,  750,  1750,  3750,
+                                5750, 7750, 9750, 11750, 11750};
+    int failures;
+    for (failures = 0; failures < (int)COUNT(least); failures++) {
+        torture_client it = {0};
+        int64_t before, taken;
+        CHECK_IN("refused %d times", failures);
+        torture_open(&it, NULL, false);
+        script_failures(&it, failures, "429 Too many");
+        before = torture.now;
+        check_ask(&it, failures > 8 ? PUTER_ERR_RATE : PUTER_OK);
+        taken = torture.now - before;
+        CHECK_INT(it.peer.request_count, failures > 8 ? 9 : failures + 1);
+        CHECK(taken >= least[failures]);
+        CHECK(taken <= least[failures] * 5 / 4);
+        torture_close(&it);
+    }
+}
+
+/* What the service asks for, unless that is more than a minute, or than the
+ * exchange has left. */
+static void test_asked_pauses(void)
+{
+    static const struct {
+        const char *head;
+        int total_ms, pause_ms; /* -1: it is not waited for */
+    } rows[] = {
+        {"429 No\r\nRetry-After: 3", 0, 3000},
+        {"429 No\r\nRetry-After: 60", 0, 60000},
+        {"429 No\r\nRetry-After: 61", 0, -1},
+        {"429 No\r\nRetry-After: 3", 3500, 3000},
+        {"429 No\r\nRetry-After: 3", 2500, -1},
+        {"429 No", 200, -1},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        torture_client it = {0};
+        puter_options options = {0};
+        int64_t before;
+        bool waits = rows[i].pause_ms >= 0;
+        CHECK_IN("%s, %d ms in all", rows[i].head, rows[i].total_ms);
+        options.total_timeout_ms = rows[i].total_ms;
+        torture_open(&it, &options, false);
+        script_failures(&it, 1, rows[i].head);
+        before = torture.now;
+        check_ask(&it, waits ? PUTER_OK : PUTER_ERR_RATE);
+        CHECK_INT(torture.now - before, waits ? rows[i].pause_ms : 0);
+        CHECK_INT(it.peer.request_count, waits ? 2 : 1);
+        torture_close(&it);
+    }
+}
+
+/* Reading repeats what may well succeed the next time, as often as allowed; a
+ * chat, which may have reached a model, does not. */
+static void test_repeating(bool reads)
+{
+    static const struct {
+        const char *head; /* NULL: the connection is lost */
+        puter_result result;
+        bool again;
+    } rows[] = {
+        {"502 Bad", PUTER_ERR_SERVICE, true},
+        {"503 No", PUTER_ERR_SERVICE, true},
+        {"504 Late", PUTER_ERR_SERVICE, true},
+        {"500 Oops", PUTER_ERR_SERVICE, false},
+        {"501 What?", PUTER_ERR_SERVICE, false},
+        {NULL, PUTER_ERR_CLOSED, true},
+    };
+    size_t i;
+    int retries;
+    for (i = 0; i < COUNT(rows); i++)
+        for (retries = -1; retries < 4; retries++) {
+            int allowed = retries < 0 ? 0 : retries ? retries : 8;
+            int failures = allowed + 1, n;
+            torture_client it = {0};
+            puter_options options = {0};
+            puter_result result;
+            CHECK_IN("%s, %s, max_retries %d", reads ? "reading" : "asking",
+                     rows[i].head ? rows[i].head : "lost", retries);
+            options.max_retries = retries;
+            torture_open(&it, &options, false);
+            for (n = 0; n < failures; n++) {
+                char reply[128];
+                snprintf(reply, sizeof reply, "HTTP/1.1 %s\r\n"
+                         "Content-Length: 2\r\nConnection: close\r\n\r\n{}",
+                         rows[i].head ? rows[i].head : "");
+                script_raw(&it.peer, reply, rows[i].head ? strlen(reply) : 9);
+                script_current(&it.peer)->end = SCRIPT_RESET;
+                script_next_connection(&it.peer);
+            }
+            script_reply(&it.peer, 200, HALO);
+            result = reads ? puter_get(it.client, "/version", NULL)
+                           : puter_ask(it.client, NULL, "Halo", NULL);
+            CHECK_STR(puter_result_name(result),
+                      puter_result_name(rows[i].result));
+            CHECK_INT(it.peer.request_count,
+                      reads && rows[i].again ? failures : 1);
+            torture_close(&it);
+        }
+}
+
+int main(void)
+{
+    bool secure = false;
+    torture_start();
+    do {
+        test_idle(secure);
+        test_not_reused(secure);
+        test_left_stream(secure);
+        secure = !secure;
+    } while (secure);
+    test_pauses();
+    test_asked_pauses();
+    test_repeating(true);
+    test_repeating(false);
+    return check_done();
+}
