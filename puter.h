@@ -5791,35 +5791,6 @@ static void puter__history_cut(puter_history *history, size_t from)
     }
 }
 
-/* What a walk over a history's calls does with each that is not answered. */
-typedef struct puter__walk {
-    const char *id;  /* the one that is looked for; NULL: all */
-    size_t length;
-    bool found;
-} puter__walk;
-
-/* Whether a tool's turn from `first` on answers this call: PUTER_OK that it
- * does, PUTER_WAIT not yet. */
-static puter_result puter__is_answered(const puter_history *history,
-                                       size_t first, puter_value id)
-{
-    size_t length;
-    const char *text = puter_json_string(id, &length);
-    for (; first < history->message_count; first++) {
-        const char *json = history->messages[first].json;
-        puter_json *turn = puter_json_parse(json, strlen(json), NULL);
-        puter_value answered =
-            puter__member(puter_json_root(turn), "tool_call_id");
-        bool found = puter__string_is(answered, text, length);
-        puter_json_free(turn);
-        if (turn == NULL)
-            return PUTER_ERR_NOMEM;
-        if (found)
-            return PUTER_OK;
-    }
-    return PUTER_WAIT;
-}
-
 static puter_result puter__history_result(puter_history *history,
                                           const char *id, const char *result)
 {
@@ -5830,75 +5801,116 @@ static puter_result puter__history_result(puter_history *history,
     return puter__history_message(history, &message);
 }
 
-/* Goes through the calls of the last answer that nobody answered. A call
- * without a result would have the next turn refused: where none is looked
- * for, says of each that it was not run. */
-static puter_result puter__history_walk(puter_history *history,
-                                        puter__walk *walk)
+/* -- calls of tools that wait for a result: without one for each, the next turn
+ * would be refused -- */
+
+typedef struct puter__waiting {
+    puter_writer ids; /* in the calls' order, each with its NUL */
+    size_t from;      /* those before have their results */
+} puter__waiting;
+
+static void puter__wait_for_calls(puter__waiting *waiting, puter_value content)
 {
-    size_t last = history->message_count, first, i;
-    puter_result result = PUTER_OK;
-    puter_json *turn;
-    puter_value content;
+    size_t i, start;
+    uint32_t high = 0;
+    puter__rewind(&waiting->ids);
+    waiting->from = 0;
+    for (i = 0; i < puter_json_count(content); i++) {
+        puter_value block = puter_json_at(content, i);
+        if (!puter__type_is(block, "tool_use"))
+            continue;
+        start = waiting->ids.length;
+        puter__append_value(&waiting->ids, puter__member(block, "id"), &high);
+        puter__settle(&waiting->ids, &high);
+        puter__append(&waiting->ids, "", 1);
+        if (waiting->ids.result == PUTER_OK)
+            waiting->ids.length =
+                start + strlen(waiting->ids.text + start) + 1;
+    }
+}
+
+/* Takes one that has its result, as a rule the first; false: none waits so. */
+static bool puter__wait_no_more(puter__waiting *waiting, const char *id)
+{
+    size_t at, size = strlen(id) + 1;
+    for (at = waiting->from; at < waiting->ids.length;
+         at += strlen(waiting->ids.text + at) + 1) {
+        char *here = waiting->ids.text + at;
+        if (strcmp(here, id) != 0)
+            continue;
+        memmove(waiting->ids.text + waiting->from + size,
+                waiting->ids.text + waiting->from, at - waiting->from);
+        waiting->from += size;
+        return true;
+    }
+    return false;
+}
+
+/* Finds what waits at the end of a history. */
+static puter_result puter__history_waiting(const puter_history *history,
+                                           puter__waiting *waiting)
+{
+    size_t i, last = history->message_count;
     while (last > 0 && puter__same(history->messages[last - 1].role, "tool"))
         last--;
-    first = last;
     if (last == 0 ||
         !puter__same(history->messages[last - 1].role, "assistant"))
         return PUTER_OK;
-    turn = puter_json_parse(history->messages[last - 1].json,
-                            strlen(history->messages[last - 1].json), NULL);
-    if (turn == NULL)
-        return PUTER_ERR_NOMEM;
-    content = puter__member(puter_json_root(turn), "content");
-    for (i = 0; i < puter_json_count(content) && result == PUTER_OK; i++) {
-        puter_value block = puter_json_at(content, i);
-        puter_value id = puter__member(block, "id");
-        if (!puter__type_is(block, "tool_use"))
-            continue;
-        result = puter__is_answered(history, first, id);
-        if (result != PUTER_WAIT)
-            continue;
-        result = PUTER_OK;
-        if (walk->id == NULL)
-            result = puter__history_result(history, puter_json_string(id, NULL),
-                                           "The tool was not run.");
-        else
-            walk->found |= puter__string_is(id, walk->id, walk->length);
+    for (i = last - 1; i < history->message_count; i++) {
+        const char *text = history->messages[i].json;
+        puter_json *turn = puter_json_parse(text, strlen(text), NULL);
+        puter_value root = puter_json_root(turn);
+        if (turn == NULL)
+            return PUTER_ERR_NOMEM;
+        if (i == last - 1)
+            puter__wait_for_calls(waiting, puter__member(root, "content"));
+        else if (waiting->ids.result == PUTER_OK)
+            puter__wait_no_more(waiting,
+                                puter_json_string(
+                                    puter__member(root, "tool_call_id"), NULL));
+        puter_json_free(turn);
     }
-    puter_json_free(turn);
+    return waiting->ids.result;
+}
+
+/* Says of each call that waits that it was not run. */
+static puter_result puter__history_settle(puter_history *history,
+                                          puter__waiting *waiting)
+{
+    puter_result result = waiting->ids.result;
+    while (result == PUTER_OK && waiting->from < waiting->ids.length) {
+        const char *id = waiting->ids.text + waiting->from;
+        result = puter__history_result(history, id, "The tool was not run.");
+        waiting->from += strlen(id) + 1;
+    }
     return result;
 }
 
-static puter_result puter__history_settle(puter_history *history)
+/* The same of whatever waits at the end. */
+static puter_result puter__history_ready(puter_history *history)
 {
-    puter__walk walk = PUTER__ZERO;
-    return puter__history_walk(history, &walk);
-}
-
-/* PUTER_ERR_ARGUMENT where no call waits for this result. */
-static puter_result puter__history_awaits(puter_history *history,
-                                          const char *id, size_t length)
-{
-    puter__walk walk = PUTER__ZERO;
-    puter_result result;
-    walk.id = id;
-    walk.length = length;
-    result = puter__history_walk(history, &walk);
-    return result == PUTER_OK && !walk.found ? PUTER_ERR_ARGUMENT : result;
+    puter__waiting waiting = PUTER__ZERO;
+    puter_result result = puter__history_waiting(history, &waiting);
+    if (result == PUTER_OK)
+        result = puter__history_settle(history, &waiting);
+    puter_writer_free(&waiting.ids);
+    return result;
 }
 
 PUTER_API puter_result puter_history_add_result(puter_history *history,
                                                 const char *tool_call_id,
                                                 const char *result)
 {
-    puter_result awaited;
+    puter__waiting waiting = PUTER__ZERO;
+    puter_result found;
     if (puter__is_empty(tool_call_id))
         return PUTER_ERR_ARGUMENT;
-    awaited = puter__history_awaits(history, tool_call_id,
-                                    strlen(tool_call_id));
-    return awaited != PUTER_OK
-               ? awaited
+    found = puter__history_waiting(history, &waiting);
+    if (found == PUTER_OK && !puter__wait_no_more(&waiting, tool_call_id))
+        found = PUTER_ERR_ARGUMENT;
+    puter_writer_free(&waiting.ids);
+    return found != PUTER_OK
+               ? found
                : puter__history_result(history, tool_call_id, result);
 }
 
@@ -5913,7 +5925,7 @@ PUTER_API puter_result puter_history_add(puter_history *history,
         return PUTER_ERR_ARGUMENT;
     message.role = role[0] == 'u' ? "user" : "system";
     message.content = content;
-    result = puter__history_settle(history);
+    result = puter__history_ready(history);
     if (result == PUTER_OK)
         result = puter__history_message(history, &message);
     if (result != PUTER_OK)
@@ -5941,21 +5953,28 @@ static bool puter__is_content(puter_value content)
 
 /* Adds one message of a document. */
 static puter_result puter__history_value(puter_history *history,
-                                         puter_value message)
+                                         puter_value message,
+                                         puter__waiting *waiting)
 {
     puter_writer text = PUTER__ZERO;
     const char *role = puter__role(puter__member(message, "role"));
+    puter_value content = puter__member(message, "content");
     puter_result result = PUTER_OK;
-    size_t length, id_length;
-    const char *span = puter__span(message, &length), *id;
-    if (role == NULL || !puter__is_content(puter__member(message, "content")))
+    size_t length;
+    const char *span = puter__span(message, &length);
+    if (role == NULL || !puter__is_content(content))
         return PUTER_ERR_ARGUMENT;
     puter__append(&text, span, length); /* before the id is ended in place */
-    id = puter_json_string(puter__member(message, "tool_call_id"),
-                           &id_length);
-    result = puter__same(role, "tool")
-                 ? puter__history_awaits(history, id, id_length)
-                 : puter__history_settle(history);
+    if (!puter__same(role, "tool"))
+        result = puter__history_settle(history, waiting);
+    else if (!puter__wait_no_more(
+                 waiting, puter_json_string(
+                              puter__member(message, "tool_call_id"), NULL)))
+        result = PUTER_ERR_ARGUMENT;
+    if (result == PUTER_OK && puter__same(role, "assistant")) {
+        puter__wait_for_calls(waiting, content);
+        result = waiting->ids.result;
+    }
     if (result == PUTER_OK)
         return puter__history_take(history, role, &text);
     puter_writer_free(&text);
@@ -5965,12 +5984,15 @@ static puter_result puter__history_value(puter_history *history,
 static puter_result puter__history_array(puter_history *history,
                                          puter_value array)
 {
-    puter_result result = PUTER_OK;
+    puter__waiting waiting = PUTER__ZERO;
+    puter_result result = puter__history_waiting(history, &waiting);
     size_t i, before = history->message_count;
     for (i = 0; i < puter_json_count(array) && result == PUTER_OK; i++)
-        result = puter__history_value(history, puter_json_at(array, i));
+        result = puter__history_value(history, puter_json_at(array, i),
+                                      &waiting);
     if (result != PUTER_OK)
         puter__history_cut(history, before);
+    puter_writer_free(&waiting.ids);
     return result;
 }
 
@@ -6000,7 +6022,7 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     puter_part part = PUTER__ZERO;
     puter_result result = PUTER_OK;
     size_t before = history->message_count;
-    result = puter__history_settle(history);
+    result = puter__history_ready(history);
     if (result == PUTER_OK && !puter__is_empty(reply->turns)) {
         puter_error error;
         puter_json *turns =
