@@ -342,7 +342,7 @@ static void examine_token(struct examination *x)
         place = "$PUTER_AUTH_TOKEN";
     }
     if (!token) {
-        problem = load_token(path, &kept);
+        problem = load_token(path, x->origin, &kept);
         token = kept;
         place = path;
     }

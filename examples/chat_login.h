@@ -464,7 +464,7 @@ static int use_token(struct session *session, char *path, const char *token)
     if (result != PUTER_OK)
         return complain(FAILED, "the token is not kept: %s",
                         puter_last_error(session->client)->message);
-    if (!keep_token(path, token))
+    if (!keep_token(path, token, service_origin(&session->settings)))
         return FAILED;
     fprintf(stderr, "Signed in. The token is kept in %s.\n", path);
     if (getenv("PUTER_AUTH_TOKEN"))

@@ -22,6 +22,33 @@ static char *need_token_path(void)
     return path;
 }
 
+static const char *service_origin(const struct settings *settings)
+{
+    const char *origin = settings->client.api_origin;
+    if (!origin)
+        origin = getenv("PUTER_API_ORIGIN");
+    return origin ? origin : "https://api.puter.com";
+}
+
+/* Beside the token stands the origin that it is for, and it goes to no other. A
+ * token that was put there by hand has none. */
+static char *origin_path(const char *path)
+{
+    return format_text("%s.origin", path);
+}
+
+static bool is_for(const char *path, const char *origin)
+{
+    char line[1024] = "", *name = origin_path(path);
+    FILE *file = fopen(name, "r");
+    bool told = file && fgets(line, sizeof line, file);
+    if (file)
+        fclose(file);
+    free(name);
+    line[strcspn(line, "\n")] = '\0';
+    return !told || strcmp(line, origin) == 0;
+}
+
 /* Reads the token from a file that is for nobody else: NULL, or what is wrong
  * with it. */
 static const char *read_token(FILE *file, char **token)
@@ -42,7 +69,8 @@ static const char *read_token(FILE *file, char **token)
 }
 
 /* NULL, with the token where one is kept, or why it cannot be used. */
-static const char *load_token(const char *path, char **token)
+static const char *load_token(const char *path, const char *origin,
+                              char **token)
 {
     FILE *file = path ? fopen(path, "r") : NULL;
     const char *problem;
@@ -50,7 +78,10 @@ static const char *load_token(const char *path, char **token)
     if (!file)
         return !path || errno == ENOENT || errno == ENOTDIR ? NULL
                                                             : strerror(errno);
-    problem = read_token(file, token);
+    problem = is_for(path, origin)
+                  ? read_token(file, token)
+                  : "it is for another service; sign in to this one "
+                    "(chat --login)";
     fclose(file);
     return problem;
 }
@@ -65,10 +96,10 @@ static void make_directories(char *path)
     }
 }
 
-static bool write_token(int descriptor, const char *token)
+static bool write_line(int descriptor, const char *line)
 {
     FILE *file = fdopen(descriptor, "w");
-    bool written = file && fprintf(file, "%s\n", token) > 0;
+    bool written = file && fprintf(file, "%s\n", line) > 0;
     if (!file)
         close(descriptor);
     else if (fclose(file) != 0)
@@ -76,17 +107,14 @@ static bool write_token(int descriptor, const char *token)
     return written;
 }
 
-/* Puts the token into a file of its own, which then takes the old one's
- * place: there is never half a token. */
-static bool keep_token(char *path, const char *token)
+/* Puts a line into a file of its own, which then takes the old one's place:
+ * there is never half of it. */
+static bool keep_line(const char *path, const char *line)
 {
     char *unfinished = format_text("%s.XXXXXX", path);
-    int descriptor;
-    bool kept;
-    make_directories(path);
-    descriptor = mkstemp(unfinished); /* with mode 0600 */
-    kept = descriptor >= 0 && write_token(descriptor, token) &&
-           rename(unfinished, path) == 0;
+    int descriptor = mkstemp(unfinished); /* with mode 0600 */
+    bool kept = descriptor >= 0 && write_line(descriptor, line) &&
+                rename(unfinished, path) == 0;
     if (!kept) {
         complain(FAILED, "the token cannot be kept in %s: %s", path,
                  strerror(errno));
@@ -97,12 +125,28 @@ static bool keep_token(char *path, const char *token)
     return kept;
 }
 
+/* The old token goes first: between the two lines there must be none that
+ * seems to be for this origin. */
+static bool keep_token(char *path, const char *token, const char *origin)
+{
+    char *its_origin = origin_path(path);
+    bool kept;
+    make_directories(path);
+    unlink(path);
+    kept = keep_line(its_origin, origin) && keep_line(path, token);
+    free(its_origin);
+    return kept;
+}
+
 static int sign_out(struct session *session)
 {
-    char *path;
+    char *path, *its_origin;
     int status = ANSWERED;
     refuse_words(&session->settings, 0);
     path = need_token_path();
+    its_origin = origin_path(path);
+    unlink(its_origin);
+    free(its_origin);
     if (unlink(path) == 0)
         fprintf(stderr, "Signed out: %s is deleted.\n", path);
     else if (errno == ENOENT || errno == ENOTDIR)
@@ -114,14 +158,6 @@ static int sign_out(struct session *session)
     return status;
 }
 
-static const char *service_origin(const struct settings *settings)
-{
-    const char *origin = settings->client.api_origin;
-    if (!origin)
-        origin = getenv("PUTER_API_ORIGIN");
-    return origin ? origin : "https://api.puter.com";
-}
-
 /* The token is the command line's or the environment's, else the kept one. */
 static void open_client(struct session *session)
 {
@@ -129,7 +165,8 @@ static void open_client(struct session *session)
     char *path = token_path();
     const char *problem = NULL;
     if (!options->token && !getenv("PUTER_AUTH_TOKEN"))
-        problem = load_token(path, &session->token);
+        problem = load_token(path, service_origin(&session->settings),
+                             &session->token);
     if (problem)
         exit(complain(FAILED, "the token in %s is not used: %s", path,
                       problem));
