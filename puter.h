@@ -3836,8 +3836,10 @@ static puter__http_step puter__http_head_end(puter__http *http)
     if (http->status < 200) {
         if (++http->interims > PUTER__INTERIM_MAX)
             return puter__http_endless(http, "no end of 1xx replies");
-        http->state = PUTER__STATUS_LINE;
+        http->state = PUTER__STATUS_LINE; /* nothing of it counts */
         http->chunked = http->has_length = false;
+        http->content_type[0] = http->location[0] = '\0';
+        http->retry_after_ms = 0;
         return PUTER__STEP_LINE;
     }
     if (http->status == 204 || http->status == 304)

@@ -253,6 +253,9 @@ static const reply_row reply_rows[] = {
     GOOD("100 with a length",
          "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\n" OK JSON SIZED END
              BODY),
+    GOOD("103 with a type",
+         "HTTP/1.1 103 Early Hints\r\nContent-Type: application/x-ndjson\r\n"
+         "\r\n" OK SIZED END BODY),
     BAD("101 unasked",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n"
         "Connection: upgrade\r\n\r\n" OK JSON SIZED END BODY),
