@@ -5324,7 +5324,7 @@ static void puter__write_url(puter_writer *out, const char *type,
     puter__write_member(out, "type", type);
     puter_write_key(out, type);
     puter_write_begin_object(out);
-    if (part->data == NULL) {
+    if (part->type != PUTER_PART_IMAGE || part->data == NULL) {
         puter__write_member(out, "url", part->text);
     } else {
         puter_write_key(out, "url");

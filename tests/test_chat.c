@@ -327,6 +327,8 @@ static void test_parts(void)
     parts[1].text = "https://example.org/a.png";
     parts[2].type = PUTER_PART_VIDEO;
     parts[2].text = "https://example.org/a.mp4";
+    parts[2].data = "none"; /* is of images alone */
+    parts[2].size = 4;
     parts[3].type = PUTER_PART_FILE;
     parts[3].text = "~/a.pdf";
     parts[4].type = PUTER_PART_JSON;
