@@ -7411,7 +7411,7 @@ PUTER_API puter_result puter_speech_to_text(puter_client *client,
     puter_writer args = PUTER__ZERO;
     puter_write_begin_object(&args);
     puter_write_key(&args, "file");
-    puter__write_data_url(&args, data, size,
+    puter__write_data_url(&args, data, data != NULL ? size : 0,
                           mime_type != NULL ? mime_type : "audio/mpeg");
     puter__write_member(&args, "model", model);
     return puter__call_with(client, "puter-speech2txt", "transcribe",

@@ -770,7 +770,7 @@ static void test_missing_arguments(void)
                   PUTER_ERR_ARGUMENT);
         CHECK_INT(puter_image_to_text(client, none, NULL),
                   PUTER_ERR_ARGUMENT);
-        CHECK_INT(puter_speech_to_text(client, none, 0, NULL, NULL, NULL),
+        CHECK_INT(puter_speech_to_text(client, none, i == 0, NULL, NULL, NULL),
                   PUTER_ERR_ARGUMENT);
         CHECK_INT(puter_kv_get(client, none, NULL), PUTER_ERR_ARGUMENT);
         CHECK_INT(puter_kv_set(client, none, "1", NULL), PUTER_ERR_ARGUMENT);
