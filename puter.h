@@ -5102,6 +5102,8 @@ static puter_result puter__refused(puter_client *client, puter_value root)
     int status = error->http_status;
     char code[sizeof error->code];
     const struct puter__refusal *refusal;
+    size_t length;
+    const char *said = puter__span(root, &length); /* where it has no words */
     if (!puter__is(words, PUTER_STRING))
         words = inner;
     if (status < 400)
@@ -5110,10 +5112,14 @@ static puter_result puter__refused(puter_client *client, puter_value root)
     if (!puter__take_code(client, puter__member(object, "code"), code) ||
         puter__words(client, words) == NULL)
         return puter__client_memory(client);
+    if (client->scratch.length > 0) {
+        said = client->scratch.text;
+        length = client->scratch.length;
+    }
     refusal = puter__classify(code, status);
     puter__fail(&client->report, refusal->result,
-                "the service says: %.*s (HTTP %d%s%s); %s", 300,
-                client->scratch.text, error->http_status,
+                "the service says: %.*s (HTTP %d%s%s); %s",
+                length < 300 ? (int)length : 300, said, error->http_status,
                 code[0] != '\0' ? ", " : "", code, refusal->advice);
     memcpy(error->code, code, sizeof code);
     error->retry_after_ms = client->http.retry_after_ms;
