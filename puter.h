@@ -1999,7 +1999,7 @@ static const char *puter__unescape(const char *text, const char *end, int *unit)
         *unit = puter__hex4(text + 2);
         return text + 6;
     }
-    *unit = puter__escape(text[1]);
+    *unit = (unsigned char)puter__escape(text[1]);
     return text + 2;
 }
 

@@ -35,7 +35,8 @@ static inline void note_usage(script_bytes *log, const puter_usage *usage)
     note_number(log, usage->has_usd_cents, usage->usd_cents);
 }
 
-static inline void note_tool_call(script_bytes *log, const puter_tool_call *call)
+static inline void note_tool_call(script_bytes *log,
+                                  const puter_tool_call *call)
 {
     const char *fields[4];
     int i;

@@ -45,8 +45,8 @@ static void test_rows(void)
         for (j = 0; j < sizeof framings / sizeof *framings; j++)
             for (seed = 0; seed < 6; seed++) {
                 script peer = {0};
-                CHECK_IN("%s, framing %d, cut %u", stream_rows[i].name, framings[j],
-                         seed);
+                CHECK_IN("%s, framing %d, cut %u", stream_rows[i].name,
+                         framings[j], seed);
                 script_lines(&peer, stream_rows[i].lines, framings[j]);
                 peer.cut = seed == 0   ? SCRIPT_WHOLE
                            : seed == 1 ? SCRIPT_BYTES
