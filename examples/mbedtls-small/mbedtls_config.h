@@ -5,13 +5,14 @@
  * tree of Mbed TLS 3.6:
  *
  *     cp mbedtls_config.h include/mbedtls/
- *     make lib CFLAGS='-Oz -ffunction-sections -fdata-sections'
+ *     make lib CFLAGS='-Oz -ffunction-sections -fno-asynchronous-unwind-tables'
  *
  * (with CC=musl-gcc, or a cross compiler and AR as well), then, PREFIX being
  * that tree, a program:
  *
- *     cc -Oz -static -s -IPREFIX/include hello.c -LPREFIX/library \
- *        -lmbedtls -lmbedx509 -lmbedcrypto -Wl,--gc-sections
+ *     cc -Oz -ffunction-sections -fno-asynchronous-unwind-tables -static -s \
+ *        -IPREFIX/include hello.c -LPREFIX/library \
+ *        -lmbedtls -lmbedx509 -lmbedcrypto -Wl,--gc-sections,-z,noseparate-code
  *
  * The configuration is part of the headers: library and program see the same.
  */
