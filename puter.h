@@ -825,6 +825,14 @@ static void puter__append(puter_writer *writer, const void *data, size_t size)
     writer->text[writer->length] = '\0';
 }
 
+static void puter__append_char(puter_writer *writer, char c)
+{
+    if (!puter__reserve(writer, 1))
+        return;
+    writer->text[writer->length++] = c;
+    writer->text[writer->length] = '\0';
+}
+
 static void puter__append_string(puter_writer *writer, const char *string)
 {
     puter__append(writer, string, strlen(string));
@@ -1444,7 +1452,7 @@ static void puter__write_value(puter_writer *writer, const char *text,
                                size_t length)
 {
     if (writer->comma)
-        puter__append(writer, ",", 1);
+        puter__append_char(writer, ',');
     puter__append(writer, text, length);
     writer->comma = true;
 }
@@ -1457,7 +1465,7 @@ PUTER_API void puter_write_begin_object(puter_writer *writer)
 
 PUTER_API void puter_write_end_object(puter_writer *writer)
 {
-    puter__append(writer, "}", 1);
+    puter__append_char(writer, '}');
     writer->comma = true;
 }
 
@@ -1469,29 +1477,34 @@ PUTER_API void puter_write_begin_array(puter_writer *writer)
 
 PUTER_API void puter_write_end_array(puter_writer *writer)
 {
-    puter__append(writer, "]", 1);
+    puter__append_char(writer, ']');
     writer->comma = true;
 }
 
 PUTER_API void puter_write_key(puter_writer *writer, const char *key)
 {
     puter_write_string(writer, key != NULL ? key : "");
-    puter__append(writer, ":", 1);
+    puter__append_char(writer, ':');
     writer->comma = false;
 }
 
-static void puter__append_escape(puter_writer *writer, unsigned char c)
+/* Writes a character's escape into at least six bytes; gives how many. */
+static size_t puter__escape_encode(unsigned char c, char *out)
 {
     static const char hex[] = "0123456789abcdef";
     static const char letter[] = "btn\0fr"; /* of 0x08 to 0x0D */
-    char escape[6] = {'\\', 'u', '0', '0', '0', '0'};
+    out[0] = '\\';
+    out[1] = 'u';
     if (c == '"' || c == '\\')
-        escape[1] = (char)c;
+        out[1] = (char)c;
     else if (c >= 0x08 && c <= 0x0D && c != 0x0B)
-        escape[1] = letter[c - 0x08];
-    escape[4] = hex[c >> 4];
-    escape[5] = hex[c & 15];
-    puter__append(writer, escape, escape[1] == 'u' ? 6 : 2);
+        out[1] = letter[c - 0x08];
+    if (out[1] != 'u')
+        return 2;
+    out[2] = out[3] = '0';
+    out[4] = hex[c >> 4];
+    out[5] = hex[c & 15];
+    return 6;
 }
 
 /* The inside of a JSON string (RFC 8259 section 7); what is not UTF-8 becomes
@@ -1499,31 +1512,36 @@ static void puter__append_escape(puter_writer *writer, unsigned char c)
 static void puter__append_escaped(puter_writer *writer, const char *text,
                                   size_t length)
 {
-    const char *end = text + length, *run = text;
-    puter__reserve(writer, length + 1);
-    while (run < end) {
-        const char *stop = puter__plain(run, end);
-        int sequence;
-        puter__append(writer, run, (size_t)(stop - run));
-        if (stop == end)
-            break;
-        sequence = puter__utf8_length(stop, (size_t)(end - stop));
-        if (sequence == 1)
-            puter__append_escape(writer, (unsigned char)*stop);
-        else if (sequence > 1)
-            puter__append(writer, stop, (size_t)sequence);
-        else
-            puter__append(writer, PUTER__REPLACEMENT, 3);
-        run = stop + abs(sequence);
+    const char *end = text + length;
+    while (text < end && puter__reserve(writer, (size_t)(end - text) + 6)) {
+        const char *stop = puter__plain(text, end);
+        char *out = writer->text + writer->length;
+        memcpy(out, text, (size_t)(stop - text));
+        out += stop - text;
+        if (stop < end) {
+            int sequence = puter__utf8_length(stop, (size_t)(end - stop));
+            size_t size = sequence > 1 ? (size_t)sequence : 3;
+            if (sequence == 1)
+                size = puter__escape_encode((unsigned char)*stop, out);
+            else
+                memcpy(out, sequence > 1 ? stop : PUTER__REPLACEMENT, size);
+            out += size;
+            stop += abs(sequence);
+        }
+        writer->length = (size_t)(out - writer->text);
+        text = stop;
     }
 }
 
 PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
                                  size_t length)
 {
-    puter__write_value(writer, "\"", 1);
+    if (writer->comma)
+        puter__append_char(writer, ',');
+    puter__append_char(writer, '"');
     puter__append_escaped(writer, text, length);
-    puter__append(writer, "\"", 1);
+    puter__append_char(writer, '"');
+    writer->comma = true;
 }
 
 PUTER_API void puter_write_string(puter_writer *writer, const char *text)
@@ -1616,47 +1634,59 @@ struct puter_json {
 /* The reading of one document. */
 typedef struct puter__reading {
     puter_json *json;
-    const char *at;
+    puter__node *node;  /* the next free one */
+    puter__node *limit; /* after the last there is */
+    const char *text;
     const char *end;
     uint32_t parent; /* the open container; PUTER__TOP outside of all */
     int depth;
-    const char *wrong; /* what is wrong at `at`; NULL: nothing */
+    const char *at;    /* where it ended, or what is wrong is */
+    const char *wrong; /* what is; NULL: nothing */
     puter_result result;
 } puter__reading;
 
 #define PUTER__TOP UINT32_MAX
 
-static bool puter__read_fail(puter__reading *r, const char *at,
-                             const char *wrong)
+/* The functions that read from `p` on give where they ended; NULL after a
+ * mistake. */
+static const char *puter__read_fail(puter__reading *r, const char *at,
+                                    const char *wrong)
 {
     r->at = at;
     r->wrong = wrong;
     r->result = PUTER_ERR_PROTOCOL;
-    return false;
+    return NULL;
 }
 
-static puter__node *puter__node_add(puter__reading *r, puter_type type,
-                                    const char *start, const char *end)
+static bool puter__nodes_grow(puter__reading *r, const char *at)
 {
     puter_json *json = r->json;
-    puter__node *node;
-    if (json->count == json->capacity) {
-        size_t capacity = json->capacity + json->capacity / 2 + 16;
-        node = (puter__node *)PUTER_REALLOC(json->nodes,
-                                            capacity * sizeof *node);
-        if (node == NULL) {
-            puter__read_fail(r, start, "out of memory");
-            r->result = PUTER_ERR_NOMEM;
-            return NULL;
-        }
-        json->nodes = node;
-        json->capacity = capacity;
+    size_t capacity = json->capacity + json->capacity / 2 + 16;
+    puter__node *nodes = (puter__node *)PUTER_REALLOC(
+        json->nodes, capacity * sizeof *nodes);
+    if (nodes == NULL) {
+        puter__read_fail(r, at, "out of memory");
+        r->result = PUTER_ERR_NOMEM;
+        return false;
     }
-    node = json->nodes + json->count++;
-    node->start = (uint32_t)(start - json->text);
+    r->node = nodes + json->capacity;
+    r->limit = nodes + capacity;
+    json->nodes = nodes;
+    json->capacity = capacity;
+    return true;
+}
+
+static inline puter__node *puter__node_add(puter__reading *r, uint32_t info,
+                                           const char *start, const char *end)
+{
+    puter__node *node;
+    if (r->node == r->limit && !puter__nodes_grow(r, start))
+        return NULL;
+    node = r->node++;
+    node->start = (uint32_t)(start - r->text);
     node->length = (uint32_t)(end - start);
-    node->next = (uint32_t)json->count;
-    node->info = (uint32_t)type;
+    node->next = (uint32_t)(r->node - r->json->nodes);
+    node->info = info;
     return node;
 }
 
@@ -1728,19 +1758,19 @@ static const char *puter__string_end(const char *p, const char *end,
 }
 
 /* Reads a string from after its quote to after its closing one. */
-static bool puter__read_string(puter__reading *r)
+static inline const char *puter__read_string(puter__reading *r, const char *p)
 {
-    bool escaped;
-    const char *wrong;
-    const char *stop = puter__string_end(r->at, r->end, &escaped, &wrong);
-    puter__node *node;
-    if (wrong != NULL)
-        return puter__read_fail(r, stop, wrong);
-    node = puter__node_add(r, PUTER_STRING, r->at, stop);
-    r->at = stop + 1;
-    if (node != NULL)
-        node->info |= escaped ? PUTER__ESCAPED : 0;
-    return node != NULL;
+    const char *stop = puter__plain(p, r->end), *wrong;
+    bool escaped = false;
+    if (stop == r->end || *stop != '"') {
+        stop = puter__string_end(stop, r->end, &escaped, &wrong);
+        if (wrong != NULL)
+            return puter__read_fail(r, stop, wrong);
+    }
+    return puter__node_add(
+               r, PUTER_STRING | (escaped ? PUTER__ESCAPED : 0), p, stop)
+               ? stop + 1
+               : NULL;
 }
 
 static const char *puter__digits(const char *p, const char *end)
@@ -1751,9 +1781,9 @@ static const char *puter__digits(const char *p, const char *end)
 }
 
 /* RFC 8259 section 6: [-] int [.digits] [e[+-]digits], no leading zero. */
-static bool puter__read_number(puter__reading *r)
+static const char *puter__read_number(puter__reading *r, const char *p)
 {
-    const char *start = r->at, *p = start, *from;
+    const char *start = p, *from;
     p += *p == '-';
     from = p;
     p = puter__digits(p, r->end);
@@ -1765,7 +1795,7 @@ static bool puter__read_number(puter__reading *r)
         if (p == from)
             return puter__read_fail(r, p, "no digit after the point");
     }
-    if (p < r->end && puter__lower(*p) == 'e') {
+    if (p < r->end && (*p == 'e' || *p == 'E')) {
         p++;
         p += p < r->end && (*p == '+' || *p == '-');
         from = p;
@@ -1773,131 +1803,125 @@ static bool puter__read_number(puter__reading *r)
         if (p == from)
             return puter__read_fail(r, p, "no digit in the exponent");
     }
-    r->at = p;
-    return puter__node_add(r, PUTER_NUMBER, start, p) != NULL;
+    return puter__node_add(r, PUTER_NUMBER, start, p) ? p : NULL;
 }
 
-static bool puter__read_word(puter__reading *r, const char *word,
-                             puter_type type)
+static const char *puter__read_word(puter__reading *r, const char *p,
+                                    const char *word, puter_type type)
 {
     size_t length = strlen(word);
-    const char *start = r->at;
-    if ((size_t)(r->end - start) < length ||
-        memcmp(start, word, length) != 0)
-        return puter__read_fail(r, start, "not a value");
-    r->at += length;
-    return puter__node_add(r, type, start, r->at) != NULL;
+    if ((size_t)(r->end - p) < length || memcmp(p, word, length) != 0)
+        return puter__read_fail(r, p, "not a value");
+    return puter__node_add(r, type, p, p + length) ? p + length : NULL;
 }
 
-static bool puter__read_open(puter__reading *r, puter_type type)
+static const char *puter__read_open(puter__reading *r, const char *p,
+                                    puter_type type)
 {
     puter__node *node;
     if (++r->depth > PUTER__MAX_DEPTH) {
-        puter__read_fail(r, r->at, "nested too deeply");
+        puter__read_fail(r, p, "nested too deeply");
         r->result = PUTER_ERR_LIMIT;
-        return false;
+        return NULL;
     }
-    node = puter__node_add(r, type, r->at, r->at);
+    node = puter__node_add(r, type, p, p);
     if (node == NULL)
-        return false;
+        return NULL;
     node->next = r->parent;
     r->parent = (uint32_t)(node - r->json->nodes);
-    r->at++;
-    return true;
+    return p + 1;
 }
 
-static void puter__read_close(puter__reading *r)
+static const char *puter__read_close(puter__reading *r, const char *p)
 {
     puter__node *node = r->json->nodes + r->parent;
-    r->at++;
+    p++;
     r->depth--;
     r->parent = node->next;
-    node->next = (uint32_t)r->json->count;
-    node->length = (uint32_t)(r->at - r->json->text) - node->start;
+    node->next = (uint32_t)(r->node - r->json->nodes);
+    node->length = (uint32_t)(p - r->text) - node->start;
+    return p;
 }
 
-static char puter__read_space(puter__reading *r)
+static const char *puter__space(const char *p, const char *end)
 {
-    while (r->at < r->end && (unsigned char)*r->at <= ' ' &&
-           (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' ||
-            *r->at == '\t'))
-        r->at++;
-    return r->at < r->end ? *r->at : '\0';
+    while (p < end && (unsigned char)*p <= ' ' &&
+           (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
 }
 
-static bool puter__read_key(puter__reading *r)
+static inline const char *puter__read_key(puter__reading *r, const char *p)
 {
-    if (puter__read_space(r) != '"')
-        return puter__read_fail(r, r->at, "a key in quotes is due");
-    r->at++;
-    if (!puter__read_string(r))
-        return false;
-    if (puter__read_space(r) != ':')
-        return puter__read_fail(r, r->at, "a colon is due");
-    r->at++;
-    return true;
+    p = puter__space(p, r->end);
+    if (p == r->end || *p != '"')
+        return puter__read_fail(r, p, "a key in quotes is due");
+    p = puter__read_string(r, p + 1);
+    if (p == NULL)
+        return NULL;
+    p = puter__space(p, r->end);
+    if (p == r->end || *p != ':')
+        return puter__read_fail(r, p, "a colon is due");
+    return p + 1;
 }
 
 /* Reads a scalar whole, a container up to its first value; `*opened` tells
  * that a value is due next, in it. */
-static bool puter__read_value(puter__reading *r, bool *opened)
+static inline const char *puter__read_value(puter__reading *r, const char *p,
+                                            bool *opened)
 {
-    char c = puter__read_space(r);
     *opened = false;
-    switch (c) {
+    p = puter__space(p, r->end);
+    if (p == r->end)
+        return puter__read_fail(r, p, "the text ends too early");
+    switch (*p) {
     case '"':
-        r->at++;
-        return puter__read_string(r);
+        return puter__read_string(r, p + 1);
     case 't':
-        return puter__read_word(r, "true", PUTER_BOOL);
+        return puter__read_word(r, p, "true", PUTER_BOOL);
     case 'f':
-        return puter__read_word(r, "false", PUTER_BOOL);
+        return puter__read_word(r, p, "false", PUTER_BOOL);
     case 'n':
-        return puter__read_word(r, "null", PUTER_NULL);
+        return puter__read_word(r, p, "null", PUTER_NULL);
     case '{':
-        if (!puter__read_open(r, PUTER_OBJECT))
-            return false;
-        *opened = puter__read_space(r) != '}';
-        if (*opened)
-            return puter__read_key(r);
-        puter__read_close(r);
-        return true;
+        p = puter__read_open(r, p, PUTER_OBJECT);
+        if (p == NULL)
+            return NULL;
+        p = puter__space(p, r->end);
+        *opened = p == r->end || *p != '}';
+        return *opened ? puter__read_key(r, p) : puter__read_close(r, p);
     case '[':
-        if (!puter__read_open(r, PUTER_ARRAY))
-            return false;
-        *opened = puter__read_space(r) != ']';
-        if (!*opened)
-            puter__read_close(r);
-        return true;
+        p = puter__read_open(r, p, PUTER_ARRAY);
+        if (p == NULL)
+            return NULL;
+        p = puter__space(p, r->end);
+        *opened = p == r->end || *p != ']';
+        return *opened ? p : puter__read_close(r, p);
     default:
-        if (c == '-' || puter__is_digit(c))
-            return puter__read_number(r);
-        return puter__read_fail(r, r->at, r->at == r->end
-                                              ? "the text ends too early"
-                                              : "not a value");
+        if (*p == '-' || puter__is_digit(*p))
+            return puter__read_number(r, p);
+        return puter__read_fail(r, p, "not a value");
     }
 }
 
 /* After a value: closes what ends here, up to a comma or the top. */
-static bool puter__read_after(puter__reading *r)
+static inline const char *puter__read_after(puter__reading *r, const char *p)
 {
     while (r->parent != PUTER__TOP) {
         puter__node *parent = r->json->nodes + r->parent;
         bool object = PUTER__TYPE(parent) == PUTER_OBJECT;
-        char c = puter__read_space(r);
+        p = puter__space(p, r->end);
         parent->info += PUTER__ONE;
-        if (c == ',') {
-            r->at++;
-            return object ? puter__read_key(r) : true;
-        }
-        if (c != (object ? '}' : ']'))
-            return puter__read_fail(r, r->at,
-                                    r->at == r->end ? "the text ends too early"
-                                                    : "a comma or the end of "
-                                                      "the container is due");
-        puter__read_close(r);
+        if (p < r->end && *p == ',')
+            return object ? puter__read_key(r, p + 1) : p + 1;
+        if (p == r->end || *p != (object ? '}' : ']'))
+            return puter__read_fail(r, p,
+                                    p == r->end ? "the text ends too early"
+                                                : "a comma or the end of "
+                                                  "the container is due");
+        p = puter__read_close(r, p);
     }
-    return true;
+    return p;
 }
 
 /* Reads `text` into nodes; the text must stay. The nodes' memory is used
@@ -1905,13 +1929,16 @@ static bool puter__read_after(puter__reading *r)
 static puter_result puter__json_read(puter_json *json, const char *text,
                                      size_t length, puter__reading *r)
 {
+    const char *p = text;
     bool opened = true;
     size_t i;
     memset(r, 0, sizeof *r);
     r->json = json;
-    r->at = text;
+    r->text = text;
     r->end = text + length;
     r->parent = PUTER__TOP;
+    r->node = json->nodes;
+    r->limit = json->nodes + json->capacity;
     json->text = text;
     json->length = length;
     json->count = 0;
@@ -1923,13 +1950,16 @@ static puter_result puter__json_read(puter_json *json, const char *text,
         return r->result;
     }
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-        r->at += 3; /* RFC 8259 section 8.1 allows to ignore it */
+        p += 3; /* RFC 8259 section 8.1 allows to ignore it */
     do {
-        if (!puter__read_value(r, &opened) ||
-            (!opened && !puter__read_after(r)))
-            return r->result;
-    } while (r->parent != PUTER__TOP);
-    puter__read_space(r);
+        p = puter__read_value(r, p, &opened);
+        if (p != NULL && !opened)
+            p = puter__read_after(r, p);
+    } while (p != NULL && r->parent != PUTER__TOP);
+    json->count = (size_t)(r->node - json->nodes);
+    if (p == NULL)
+        return r->result;
+    r->at = puter__space(p, r->end);
     if (r->at != r->end)
         puter__read_fail(r, r->at, "more text after the document");
     return r->result;
