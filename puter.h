@@ -55,8 +55,8 @@
  * Ownership: every struct that a call fills is freed by its puter_..._free,
  * also after a failure and more than once; nothing is freed by free(). What
  * options hold is copied, what a request points to must stay until its
- * exchange has ended. NULL, {0} and {} are valid everywhere and mean the
- * default.
+ * exchange has ended. Every struct may be {0} or {}, which means the default,
+ * and a client, options, an optional string or a reply to be filled NULL.
  *
  * Errors: every function that can fail returns a puter_result; the sentence to
  * show is puter_last_error(client)->message. Nothing is printed, no signal is
@@ -160,7 +160,8 @@ enum {
 };
 
 /* A byte stream below TLS, to replace the sockets: for tests, serial lines,
- * or another network stack. No function may block but `wait`. */
+ * or another network stack. No function may block but `wait`, nor call
+ * anything on the client. */
 typedef struct puter_transport {
     void *ctx;  /* handed to every function */
     /* Connects. 0 done; PUTER_WANT_* to be called again; or a puter_result. */
@@ -215,7 +216,8 @@ typedef struct puter_options {
     int max_retries;           /* after "too many requests" (default: 8;
                                   -1: none) */
     bool (*cancelled)(void *user); /* asked at least every 100 ms; true stops
-                                  the exchange with PUTER_ERR_CANCELLED */
+                                  the exchange with PUTER_ERR_CANCELLED; it
+                                  must not call anything on the client */
     const puter_transport *transport; /* borrowed until puter_close */
     void *user;                /* for `cancelled` */
 } puter_options;
@@ -239,19 +241,23 @@ PUTER_API const char *puter_client_tls_version(const puter_client *client);
 /* Writes the TLS session of the last connection to a file that only its owner
  * may read (mode 0600; it replaces what was there), and takes it up again
  * before a first exchange, in another process: the handshake then costs a
- * fraction. A session serves for a day, the same host, port and CA store, and
- * the same Mbed TLS; it comes from and goes to clients that verify. A service
- * may decline it: the handshake is then a whole one. A client keeps its own
- * sessions in memory without being asked. PUTER_ERR_NOT_FOUND where there is
- * none that serves, which is no reason to stop. */
+ * fraction. A session serves for a day from when the certificate was checked,
+ * for the same host, port and CA store (unchanged; of a directory, its list of
+ * files) and the same Mbed TLS; it comes from and goes to clients that verify.
+ * A service may decline it: the handshake is then a whole one. A client keeps
+ * its own sessions in memory without being asked. PUTER_ERR_NOT_FOUND where
+ * there is none that serves, which is no reason to stop; PUTER_ERR_ARGUMENT
+ * where the file cannot be written. */
 PUTER_API puter_result puter_session_save(puter_client *client,
                                           const char *path);
 PUTER_API puter_result puter_session_load(puter_client *client,
                                           const char *path);
 
 /* For event loops, on a non-blocking client after PUTER_WAIT: the descriptor
- * (-1: none, call again now), the events to wait for (PUTER_READABLE,
- * PUTER_WRITABLE), and for how many milliseconds at most (-1: no limit). */
+ * (-1: none, during a pause or with a transport of the caller's: only time
+ * is to be waited for, or what that transport knows), the events to wait for
+ * (PUTER_READABLE, PUTER_WRITABLE), and for how many milliseconds at most (-1:
+ * no limit); then the call is to be made again. */
 PUTER_API int puter_client_fd(const puter_client *client);
 PUTER_API int puter_client_events(const puter_client *client);
 PUTER_API int puter_client_deadline(const puter_client *client);
@@ -527,7 +533,8 @@ typedef struct puter_call_request {
     const char *args;      /* a JSON object (default: {}) */
     bool test_mode;
     /* Takes a result that is not JSON piece by piece, instead of
-     * reply.body; non-zero stops with PUTER_ERR_CANCELLED. */
+     * reply.body; non-zero stops with PUTER_ERR_CANCELLED. It must not call
+     * anything on the client. */
     int (*sink)(void *user, const void *data, size_t size);
     void *user;
 } puter_call_request;
@@ -2263,7 +2270,7 @@ static puter_value puter__json_index(puter_value value, const char **path)
 {
     const char *p = *path + 1, *digits = p;
     size_t index = 0;
-    for (; puter__is_digit(*p) && index < PUTER__MAX_DOCUMENT; p++)
+    for (; puter__is_digit(*p) && index < PUTER__MAX_DOCUMENT / 16; p++)
         index = index * 10 + (size_t)(*p - '0');
     *path = p + (*p == ']');
     return p > digits && *p == ']' && puter__is(value, PUTER_ARRAY)
@@ -2847,6 +2854,8 @@ typedef struct puter__tls {
     mbedtls_ssl_config config;
     mbedtls_ssl_session session; /* to resume by; only of a checked peer */
     bool has_session;
+    int64_t checked;         /* when its certificate was, in seconds */
+    uint64_t store_mark;     /* of the store it was held against */
     mbedtls_x509_crt roots;  /* those that the chain can need */
     mbedtls_x509_crt nobody; /* trusted before the chain is known: none */
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
@@ -3069,6 +3078,38 @@ static const char *puter__store_where(const puter_options *options)
 
 #endif /* PUTER_NO_STDIO */
 
+static uint64_t puter__mark(uint64_t mark, const void *data, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    for (; size > 0; size--)
+        mark = (mark ^ *p++) * 1099511628211u; /* FNV-1a */
+    return mark;
+}
+
+/* Tells the CA store, as it is now, from another: by its content in memory, or
+ * by which file it is and what the system says of its last change. */
+static uint64_t puter__store_mark(const puter_options *options)
+{
+    uint64_t mark = 14695981039346656037u;
+#ifndef PUTER_NO_STDIO
+    const char *path;
+    struct stat about;
+    int64_t facts[4];
+    if (options->ca_data == NULL) {
+        path = puter__store_where(options);
+        if (path == NULL || stat(path, &about) != 0)
+            return 0;
+        facts[0] = (int64_t)about.st_ino;
+        facts[1] = (int64_t)about.st_size;
+        facts[2] = (int64_t)about.st_mtime;
+        facts[3] = (int64_t)about.st_ctime;
+        mark = puter__mark(mark, path, strlen(path));
+        return puter__mark(mark, facts, sizeof facts);
+    }
+#endif
+    return puter__mark(mark, options->ca_data, options->ca_size);
+}
+
 /* Reads the store once: offers its certificates where there is a chain to
  * hold them against, and finds out whether it can be read. */
 static puter_result puter__store_read(puter__tls *tls)
@@ -3163,6 +3204,8 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     if (cert->raw.p == NULL) /* its algorithm is unknown to the library */
         return MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG;
     *flags = MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+    tls->checked = (int64_t)time(NULL);
+    tls->store_mark = puter__store_mark(tls->options);
     tls->chain = cert;
     tls->self_signed = cert->issuer_raw.len == cert->subject_raw.len &&
                        memcmp(cert->issuer_raw.p, cert->subject_raw.p,
@@ -3297,6 +3340,17 @@ static void puter__tls_keep_session(puter__tls *tls)
     tls->has_session = true;
     if (mbedtls_ssl_get_session(&tls->ssl, &tls->session) != 0)
         puter__tls_forget_session(tls);
+}
+
+#define PUTER__SESSION_AGE 86400 /* seconds (RFC 5246 section F.1.4) */
+
+/* Whether a verdict of then, by the roots that there were, is one of today. */
+static bool puter__tls_still_checked(const puter__tls *tls, int64_t checked,
+                                     uint64_t mark)
+{
+    int64_t now = (int64_t)time(NULL);
+    return checked <= now && checked > now - PUTER__SESSION_AGE &&
+           mark == puter__store_mark(tls->options);
 }
 
 /* A TLS 1.3 ticket makes some versions return early, from any call: there is
@@ -3503,7 +3557,8 @@ static puter_result puter__tls_open(puter__tls *tls)
     if (error == 0)
         error = mbedtls_ssl_set_hostname(
             &tls->ssl, tls->url->numeric ? NULL : tls->url->host);
-    if (error == 0 && tls->has_session)
+    if (error == 0 && tls->has_session &&
+        puter__tls_still_checked(tls, tls->checked, tls->store_mark))
         error = mbedtls_ssl_set_session(&tls->ssl, &tls->session);
     if (error != 0) {
         puter__tls_fail(tls, "set-up, is there a /dev/urandom?", error);
@@ -3548,9 +3603,11 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
         return PUTER_WANT_WRITE;
     if (count == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
         return 0;
-    if (count == 0) /* the connection ended without close_notify: cut off */
-        count = MBEDTLS_ERR_SSL_CONN_EOF;
-    return puter__tls_fail(tls, "reading", count);
+    if (count == 0 || count == MBEDTLS_ERR_SSL_CONN_EOF)
+        return PUTER_ERR_CLOSED; /* without close_notify: cut off */
+    return count == PUTER__BELOW_FAILED
+               ? tls->below_result
+               : (int)puter__tls_fail(tls, "reading", count);
 }
 
 /* Writes a record's worth. The library takes any output that is left for the
@@ -3580,7 +3637,9 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
         return PUTER_WANT_READ;
     if (count == 0 || count == MBEDTLS_ERR_SSL_WANT_WRITE)
         return PUTER_WANT_WRITE;
-    return puter__tls_fail(tls, "writing", count);
+    return count == PUTER__BELOW_FAILED
+               ? tls->below_result
+               : (int)puter__tls_fail(tls, "writing", count);
 }
 
 #endif /* PUTER_NO_TLS */
@@ -4125,6 +4184,9 @@ struct puter_client {
     size_t told_line;        /* where the last whole one does... */
     size_t line_length;      /* ...and how long it is */
     bool streamed;           /* the reply is lines of JSON */
+    int64_t kept;            /* bytes of lines that were discarded, but left
+                                something that is kept */
+    const puter__piece *counted; /* the last that they left */
 
     bool connected;
     bool reused;             /* the connection has served before */
@@ -4148,7 +4210,7 @@ struct puter_client {
     puter_options options;   /* resolved; its strings are copies */
     puter__report report;
     puter_error defect;      /* of the options: what every call reports */
-    puter_error first_error; /* of the first of two routes */
+    puter_error first_error; /* of the first of two routes, or the last */
     puter__url url;
     puter__url proxy;        /* host "": none */
     puter_transport own;
@@ -4280,6 +4342,24 @@ PUTER_API const char *puter_client_tls_version(const puter_client *client)
     return "";
 }
 
+/* A result for the transport's failure; one that has not said why gets its
+ * sentence here. */
+static puter_result puter__transport_failed(puter_client *client, int result)
+{
+    if (result >= 0 || result < PUTER_ERR_SERVICE)
+        result = PUTER_ERR_CLOSED;
+    if (client->report.error.result != (puter_result)result)
+        puter__fail(&client->report, (puter_result)result,
+                    "%s: the connection to %s was lost; %s",
+                    puter__stage(client), client->url.host,
+                    client->http.head_lines > 0 ? "the reply is cut short"
+                    : client->phase == PUTER__RECEIVE &&
+                            client->sent == client->out.length
+                        ? "a model may have run: look before asking again"
+                        : "nothing was asked yet: try again");
+    return (puter_result)result;
+}
+
 /* The only place that waits: until the step can go on, or a deadline. */
 static puter_result puter__wait(puter_client *client)
 {
@@ -4295,10 +4375,7 @@ static puter_result puter__wait(puter_client *client)
     if (transport->wait == NULL)
         return PUTER_OK;
     ready = transport->wait(transport->ctx, client->want, timeout);
-    if (ready < 0)
-        return puter__fail(&client->report, (puter_result)ready,
-                           "waiting failed while %s", puter__stage(client));
-    return PUTER_OK;
+    return ready < 0 ? puter__transport_failed(client, ready) : PUTER_OK;
 }
 
 /* -- the connection -- */
@@ -4328,24 +4405,6 @@ static bool puter__must_wait(puter_client *client, int count)
         return false;
     client->want = count == PUTER_WANT_READ ? PUTER_READABLE : PUTER_WRITABLE;
     return true;
-}
-
-/* A result for the transport's failure; one that has not said why gets its
- * sentence here. */
-static puter_result puter__transport_failed(puter_client *client, int result)
-{
-    if (result >= 0 || result < PUTER_ERR_SERVICE)
-        result = PUTER_ERR_CLOSED;
-    if (client->report.error.result != (puter_result)result)
-        puter__fail(&client->report, (puter_result)result,
-                    "%s: the connection to %s was lost; %s",
-                    puter__stage(client), client->url.host,
-                    client->http.head_lines > 0 ? "the reply is cut short"
-                    : client->phase == PUTER__RECEIVE &&
-                            client->sent == client->out.length
-                        ? "a model may have run: look before asking again"
-                        : "nothing was asked yet: try again");
-    return (puter_result)result;
 }
 
 static int puter__read(puter_client *client, void *buffer, size_t size)
@@ -4411,6 +4470,8 @@ static void puter__launch(puter_client *client)
     client->sent = client->out_start;
     client->streamed = false;
     client->line = client->told_line = client->line_length = 0;
+    client->kept = 0;
+    client->counted = client->answer->pieces;
     puter__touch(client);
     client->reused = puter__still_good(client);
     client->phase = client->reused ? PUTER__SEND : PUTER__CONNECT;
@@ -4464,7 +4525,9 @@ static puter_result puter__read_step(puter_client *client,
                            http->endless ? PUTER_ERR_LIMIT
                                          : PUTER_ERR_PROTOCOL,
                            "the reply of %s is not valid HTTP: %s",
-                           client->url.host, http->wrong);
+                           client->phase == PUTER__TUNNEL ? client->proxy.host
+                                                          : client->url.host,
+                           http->wrong);
     return *step == PUTER__STEP_HEAD ? puter__begin_body(client) : PUTER_OK;
 }
 
@@ -4772,7 +4835,8 @@ static const char *puter__make_id(puter__answer *answer)
     puter__append_string(&id, "call_");
     puter__append_integer(&id, puter__now());
     puter__append_string(&id, "_");
-    puter__append_integer(&id, (int64_t)answer->calls.length);
+    puter__append_integer(&id, (int64_t)(answer->turns.length +
+                                         answer->calls.length));
     return id.text;
 }
 
@@ -5111,12 +5175,12 @@ static bool puter__take_code(puter_client *client, puter_value value,
                              char out[48])
 {
     const char *code = puter__words(client, value);
-    const puter__report *report = &client->report;
-    size_t length = code != NULL ? strlen(code) : 0;
+    size_t length = code != NULL ? strlen(code) : 0, i;
+    bool told = length < 48 && puter__is_token(code, length);
+    for (i = 0; i < length; i++)
+        told &= puter__secret_at(&client->report, code + i, length - i) == 0;
     out[0] = '\0';
-    if (length < 48 && puter__is_token(code, length) &&
-        (report->secret_length == 0 ||
-         strstr(code, report->secret) == NULL))
+    if (told)
         memcpy(out, code, length + 1);
     return code != NULL;
 }
@@ -6160,11 +6224,11 @@ PUTER_API puter_result puter_history_load(puter_history *history,
 PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
                                    size_t capacity)
 {
-    const char *p = strstr(image->url, ";base64,");
+    const char *p = image->url != NULL ? strstr(image->url, ";base64,") : NULL;
     unsigned char *out = (unsigned char *)buffer;
     puter__base64 base64 = PUTER__ZERO;
     size_t size = 0;
-    if (!puter__starts(image->url, "data:") || p == NULL)
+    if (p == NULL || !puter__starts(image->url, "data:"))
         return 0;
     for (p += 8; *p != '\0'; p++) {
         int byte = puter__base64_take(&base64, *p);
@@ -6257,6 +6321,9 @@ static void puter__discard_told(puter_client *client, bool text)
 {
     puter__answer *answer = client->answer;
     if (client->line == answer->body.length) {
+        if (!text || answer->pieces != client->counted)
+            client->kept += (int64_t)answer->body.length;
+        client->counted = answer->pieces;
         puter__rewind(&answer->body);
         client->line = client->told_line = client->line_length = 0;
     }
@@ -6288,7 +6355,8 @@ static puter_result puter__take_span(puter_client *client)
         return puter__fail(&client->report, PUTER_ERR_CANCELLED,
                            "stopped by the sink");
     }
-    if (limit > 0 && (uint64_t)body->length + take > (uint64_t)limit)
+    if (limit > 0 &&
+        (uint64_t)client->kept + body->length + take > (uint64_t)limit)
         return puter__fail(&client->report, PUTER_ERR_LIMIT,
                            "the reply is longer than max_reply_bytes");
     puter__append(body, client->span, take);
@@ -6493,6 +6561,13 @@ static int64_t puter__retry_pause(const puter_client *client)
     return asked > 0 ? asked : pause + (jitter < 0 ? -jitter : jitter);
 }
 
+/* The exchange has failed, for a reason that further calls repeat. */
+static void puter__give_up(puter_client *client)
+{
+    client->phase = PUTER__FAILED;
+    client->first_error = client->report.error;
+}
+
 /* Sends the exchange again where that is safe, now or after a pause; else it
  * has failed. */
 static puter_result puter__recover(puter_client *client, puter_result result)
@@ -6514,7 +6589,7 @@ static puter_result puter__recover(puter_client *client, puter_result result)
             return PUTER_OK;
         }
     }
-    client->phase = PUTER__FAILED;
+    puter__give_up(client);
     return result;
 }
 
@@ -6732,17 +6807,12 @@ static puter_result puter__enter(puter_client *client)
     puter__report *report = &client->report;
     if (client->in_tool)
         return puter__in_tool(client);
-    memset(&report->error, 0, sizeof report->error);
-    report->error.result = PUTER_OK;
-    if (client->defect.result != PUTER_OK) {
-        report->error = client->defect;
-        return report->error.result;
-    }
     if (client->phase != PUTER__IDLE)
         return puter__fail(report, PUTER_ERR_ARGUMENT,
                            "another exchange is under way on this client; end "
                            "it by puter_stream_end");
-    return PUTER_OK;
+    report->error = client->defect; /* or nothing */
+    return report->error.result;
 }
 
 /* Sets a reply empty before anything else happens, and enters. */
@@ -6807,8 +6877,10 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
             puter__tell(client, event);
             return 1;
         }
-        if (client->phase == PUTER__FAILED)
-            return client->report.error.result;
+        if (client->phase == PUTER__FAILED) {
+            client->report.error = client->first_error;
+            return client->first_error.result;
+        }
         if (client->phase == PUTER__REPLIED) {
             if (client->kind > PUTER__STREAM || !puter__runs_tools(client))
                 return 0;
@@ -6822,7 +6894,7 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
             result = puter__wait(client);
         if (result < 0 && client->phase != PUTER__FAILED) {
             puter__disconnect(client);
-            client->phase = PUTER__FAILED;
+            puter__give_up(client);
         }
     }
 }
@@ -6857,9 +6929,11 @@ static void puter__give(puter_client *client, puter_reply *reply)
 
 static puter_result puter__end(puter_client *client, puter_reply *reply)
 {
-    puter_result result = client->report.error.result;
-    if (client->phase != PUTER__FAILED)
-        result = PUTER_OK;
+    puter_result result = PUTER_OK;
+    if (client->phase == PUTER__FAILED) {
+        client->report.error = client->first_error;
+        result = client->first_error.result;
+    }
     if (client->phase != PUTER__REPLIED && client->phase != PUTER__FAILED)
         puter__disconnect(client);
     if (client->request != NULL && client->request->discard &&
@@ -6901,33 +6975,12 @@ static puter_result puter__no_session(puter_client *client, const char *path,
 #if !defined(PUTER_NO_TLS) && !defined(PUTER_NO_STDIO)
 
 #define PUTER__SESSION_MAX 32768
-#define PUTER__SESSION_AGE 86400 /* seconds (RFC 5246 section F.1.4) */
 
-/* What a session is bound to: host and port, and the CA store as it is now. */
 static void puter__session_head(const puter_client *client, puter_writer *out)
 {
-    const puter_options *options = &client->options;
-    const unsigned char *data = (const unsigned char *)options->ca_data;
-    const char *path = data == NULL ? puter__store_where(options) : NULL;
-    uint64_t hash = 14695981039346656037u; /* FNV-1a, of roots in memory */
-    struct stat about;
-    size_t i;
-    memset(&about, 0, sizeof about);
-    if (path != NULL)
-        stat(path, &about);
-    for (i = 0; data != NULL && i < options->ca_size; i++)
-        hash = (hash ^ data[i]) * 1099511628211u;
     puter__append_string(out, "puter.h TLS session for ");
     puter__append_authority(out, &client->url, client->url.host, true);
-    puter__append_string(out, ", roots ");
-    puter__append_string(out, puter__or_empty(path));
-    puter__append(out, " ", 1);
-    puter__append_integer(out, (int64_t)hash);
-    puter__append(out, " ", 1);
-    puter__append_integer(out, (int64_t)about.st_size);
-    puter__append(out, " ", 1);
-    puter__append_integer(out, (int64_t)about.st_mtime);
-    puter__append_string(out, ", of ");
+    puter__append_string(out, ": ");
 }
 
 /* Writes a new file for its owner alone and puts it where the old one was, so
@@ -6937,10 +6990,9 @@ static int puter__file_replace(const char *path, const puter_writer *data)
     puter_writer name = PUTER__ZERO;
     int file, error = ENOMEM;
     puter__append_string(&name, path);
-    puter__append_string(&name, ".new");
+    puter__append_string(&name, ".XXXXXX");
     if (name.result == PUTER_OK) {
-        unlink(name.text);
-        file = open(name.text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        file = mkstemp(name.text); /* of mode 0600 */
         error = file < 0 ? errno : 0;
         errno = ENOSPC; /* where only a part can be written */
         if (file >= 0 && write(file, data->text, data->length) !=
@@ -6987,17 +7039,19 @@ static const char *puter__session_take(puter_client *client,
 {
     puter__tls *tls = &client->tls;
     char *end;
-    int64_t now = (int64_t)time(NULL), then;
+    int64_t checked;
+    uint64_t mark;
     size_t size;
     if (data->length < head->length ||
         memcmp(data->text, head->text, head->length) != 0)
-        return "it is for another host or CA store";
-    then = strtoll(data->text + head->length, &end, 10);
-    if (then > now || then < now - PUTER__SESSION_AGE)
-        return "it is more than a day old";
+        return "it is for another host";
+    checked = strtoll(data->text + head->length, &end, 10);
+    mark = (uint64_t)strtoll(end, &end, 10);
     size = (size_t)strtoul(end, &end, 10);
     if (*end != '\n' || data->text + data->length - end - 1 != (int64_t)size)
         return "it is damaged";
+    if (!puter__tls_still_checked(tls, checked, mark))
+        return "it is a day old, or by another CA store";
     if (!tls->ready && puter__tls_configure(tls) != 0) {
         puter__tls_free(tls); /* for the next connection to try again */
         return "TLS cannot be set up";
@@ -7010,6 +7064,8 @@ static const char *puter__session_take(puter_client *client,
         puter__tls_forget_session(tls);
         return "this Mbed TLS does not know it";
     }
+    tls->checked = checked;
+    tls->store_mark = mark;
     return NULL;
 }
 
@@ -7027,7 +7083,9 @@ PUTER_API puter_result puter_session_save(puter_client *client,
                                  "there was no connection to resume");
     puter__session_head(client, &out);
     mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
-    puter__append_integer(&out, (int64_t)time(NULL));
+    puter__append_integer(&out, client->tls.checked);
+    puter__append(&out, " ", 1);
+    puter__append_integer(&out, (int64_t)client->tls.store_mark);
     puter__append(&out, " ", 1);
     puter__append_integer(&out, (int64_t)size);
     puter__append(&out, "\n", 1);
@@ -7302,7 +7360,7 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
         if (client->phase == PUTER__REPLIED)
             result = puter__shape_models(client, provider);
         if (result != PUTER_OK)
-            client->phase = PUTER__FAILED;
+            puter__give_up(client);
         result = puter__end(client, reply);
         if (result != PUTER_ERR_NOT_FOUND && result != PUTER_ERR_PROTOCOL)
             break;
@@ -7382,7 +7440,7 @@ static puter_result puter__call_with(puter_client *client,
                  puter__member(puter_json_root(&client->json), "result"));
         if (client->phase == PUTER__REPLIED &&
             puter__body_result(client) != PUTER_OK)
-            client->phase = PUTER__FAILED;
+            puter__give_up(client);
         result = puter__end(client, reply);
     }
     puter_writer_free(args);
@@ -7607,10 +7665,10 @@ static bool puter__no_proxy(const char *list, const puter__url *url)
             continue;
         if (name == 0)
             continue;
-        if (skip == name || (url->numeric
-                                 ? puter__same_nocase(host, name, url->host)
-                                 : puter__is_under(url->host, host + skip,
-                                                   name - skip)))
+        if (skip == name ? *host == '*'
+            : url->numeric
+                ? puter__same_nocase(host, name, url->host)
+                : puter__is_under(url->host, host + skip, name - skip))
             return true;
     }
     return false;
@@ -7721,7 +7779,8 @@ static puter_result puter__check_options(puter_client *client)
     if (!puter__url_read(&client->url, origin))
         return puter__fail(report, PUTER_ERR_ARGUMENT,
                            "api_origin \"%.*s\" is not http(s)://host[:port]"
-                           "[/path]", 200, origin);
+                           "[/path]", 200, /* and its password, if any? */
+                           strchr(origin, '@') == NULL ? origin : "...@...");
     for (c = puter__or_empty(o->token); *c != '\0'; c++)
         if (*c <= ' ' || *c >= 0x7F)
             return puter__fail(report, PUTER_ERR_ARGUMENT,

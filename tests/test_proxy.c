@@ -477,6 +477,8 @@ static void test_exceptions(void)
         {",", "https://api.puter.com", false},
         {" ", "https://api.puter.com", false},
         {":443", "https://api.puter.com", false},
+        {".", "https://api.puter.com", false},
+        {"..:443", "https://api.puter.com", false},
         {"2.7", "https://192.0.2.7", false},
         {"[2001:db8::1]:443", "https://[2001:db8::1]:8443", false},
     };

@@ -261,7 +261,7 @@ static const fault faults[] = {
     /* the exchange */
     {"an interrupted wait", WAIT, EINTR, 1, 1, PUTER_OK, ""},
     {"a wait that fails", WAIT, ENOMEM, 0, 1, PUTER_ERR_CLOSED,
-     "waiting failed while connecting"},
+     "connecting: the connection to host.test was lost"},
     {"a full buffer", SEND, EAGAIN, 2, 1, PUTER_OK, ""},
     {"interrupted sending", SEND, EINTR, 2, 1, PUTER_OK, ""},
     {"lost while sending", SEND, EPIPE, 0, 1, PUTER_ERR_CLOSED,

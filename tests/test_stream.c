@@ -513,6 +513,69 @@ static void test_stream_limit(void)
     }
 }
 
+/* What is discarded does not count, but what a line leaves does. */
+static void test_discarded_limit(void)
+{
+    static const struct {
+        const char *line;
+        puter_result result;
+    } rows[] = {
+        {"{\"type\":\"text\",\"text\":\"0123456789\"}\n", PUTER_OK},
+        {"{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"f\",\"input\":{}}\n",
+         PUTER_ERR_LIMIT},
+        {"{\"type\":\"image\",\"image\":\"data:image/png;base64,\"}\n",
+         PUTER_ERR_LIMIT},
+    };
+    puter_options options = {0};
+    size_t i;
+    options.max_reply_bytes = 1000;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, &options);
+        puter_request request = {0};
+        script_bytes lines = {0};
+        int n;
+        CHECK_IN("lines %s", rows[i].line);
+        for (n = 0; n < 100; n++)
+            script_append(&lines, rows[i].line, strlen(rows[i].line));
+        script_append(&lines, "", 1);
+        script_lines(&peer, lines.bytes, 64);
+        request.prompt = "Halo";
+        request.discard = true;
+        CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+        do
+            n = puter_stream_next(client, NULL);
+        while (n == 1);
+        CHECK_INT(n, rows[i].result);
+        CHECK_INT(puter_stream_end(client, NULL), rows[i].result);
+        free(lines.bytes);
+        script_close(&peer, client);
+    }
+}
+
+/* A failure is repeated, whatever is tried in between. */
+static void test_failure_stays(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_request request = {0};
+    CHECK_IN("failure stays");
+    script_lines(&peer, "{\"text\":\"a\"}\n"
+                        "{\"type\":\"error\",\"message\":\"Words\"}\n", 64);
+    request.prompt = "Halo";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, NULL), 1);
+    CHECK_INT(puter_stream_next(client, NULL), PUTER_ERR_SERVICE);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_stream_next(client, NULL), PUTER_ERR_SERVICE);
+    CHECK(strstr(puter_last_error(client)->message, "Words"));
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_ARGUMENT);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_ERR_SERVICE);
+    CHECK(strstr(puter_last_error(client)->message, "Words"));
+    CHECK_INT(puter_last_error(client)->http_status, 200);
+    script_close(&peer, client);
+}
+
 /* A long stream of many events, over and over on one connection. */
 static void test_many_events(void)
 {
@@ -551,6 +614,8 @@ int main(void)
     test_begin_inside();
     test_outside();
     test_discard();
+    test_discarded_limit();
+    test_failure_stays();
     test_kept();
     test_odd_members();
     test_event_lines();

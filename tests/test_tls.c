@@ -602,6 +602,7 @@ typedef struct turn {
 #define BAD_CHAIN .result = PUTER_ERR_TLS, .says = {"handshake"}
 #endif
 #define CLOSED .result = PUTER_ERR_CLOSED, .says = {"closed"}
+#define CUT_SHORT .result = PUTER_ERR_CLOSED, .says = {"lost", "cut short"}
 
 /* The answer of a server that has chosen a version and a suite: without a
  * session, its random of 32 bytes before (RFC 5246 section 7.4.1.3). */
@@ -615,19 +616,22 @@ static const turn turns[] = {
      .job = {.reply = ANSWER, .farewell = PEER_FIN}},
     {.name = "until the end", .job = {.reply = UNTIL_END}},
     {.name = "until the end, without close_notify",
-     .job = {.reply = UNTIL_END, .farewell = PEER_FIN}, CLOSED},
+     .job = {.reply = UNTIL_END, .farewell = PEER_FIN}, CUT_SHORT},
     {.name = "until the end, reset",
      .job = {.reply = UNTIL_END, .farewell = PEER_RESET},
-     .result = PUTER_ERR_CLOSED, .says = {"lost"}},
+     CUT_SHORT},
     {.name = "half a body, and close_notify",
      .job = {.reply = HEAD "Content-Length: 62\r\n\r\n{\"success\":"},
      .result = PUTER_ERR_CLOSED, .says = {"cut short"}},
     {.name = "half a body, without close_notify",
      .job = {.reply = HEAD "Content-Length: 62\r\n\r\n{\"success\":",
-             .farewell = PEER_FIN}, CLOSED},
+             .farewell = PEER_FIN}, CUT_SHORT},
     {.name = "half a head", .job = {.reply = HEAD}, .result = PUTER_ERR_CLOSED,
      .says = {"cut short"}},
-    {.name = "no reply", .result = PUTER_ERR_CLOSED},
+    {.name = "no reply", .result = PUTER_ERR_CLOSED,
+     .says = {"lost", "a model may have run"}},
+    {.name = "no reply, without close_notify", .job = {.farewell = PEER_FIN},
+     .result = PUTER_ERR_CLOSED, .says = {"lost", "a model may have run"}},
     {.name = "again and again", .job = {.reply = UNTIL_END, .more = 2}},
     {.name = "byte by byte", .job = {.reply = ANSWER, .piecemeal = true}},
     {.name = "byte by byte, until the end",
@@ -1283,6 +1287,8 @@ static script_bytes read_session(void)
     FILE *file = fopen(path_to("session"), "rb");
     CHECK(file != NULL);
     script_append(&content, piece, fread(piece, 1, sizeof piece, file));
+    script_append(&content, "", 1);
+    content.length--;
     fclose(file);
     return content;
 }
@@ -1314,25 +1320,27 @@ static void check_cuts(const puter_options *options)
     free(whole.bytes);
 }
 
-/* The same file, as if it had been written then. */
+/* Where a session's file tells when the certificate was checked. */
+static size_t moment_in(const script_bytes *whole)
+{
+    const char *moment = strstr(whole->bytes, ": ");
+    return CHECK(moment != NULL) ? (size_t)(moment + 2 - whole->bytes) : 0;
+}
+
+/* The same file, as if the certificate had been checked then. */
 static void check_age(const puter_options *options, int64_t then,
                       puter_result wanted)
 {
     script_bytes whole = read_session(), aged = {0};
-    char moment[32], *from;
-    size_t head;
-    script_append(&whole, "", 1);
-    from = strstr(whole.bytes, ", of ");
-    if (CHECK(from != NULL)) {
-        head = (size_t)(from + 5 - whole.bytes);
-        script_append(&aged, whole.bytes, head);
-        snprintf(moment, sizeof moment, "%lld", (long long)then);
-        add_text(&aged, moment);
-        head += strcspn(from + 5, " ");
-        script_append(&aged, whole.bytes + head, whole.length - head - 1);
-        write_file("session", &aged);
-        check_load(options, wanted, wanted == PUTER_OK ? "" : "a day old");
-    }
+    char moment[32];
+    size_t head = moment_in(&whole);
+    script_append(&aged, whole.bytes, head);
+    snprintf(moment, sizeof moment, "%lld", (long long)then);
+    add_text(&aged, moment);
+    head += strcspn(whole.bytes + head, " ");
+    script_append(&aged, whole.bytes + head, whole.length - head);
+    write_file("session", &aged);
+    check_load(options, wanted, wanted == PUTER_OK ? "" : "a day old");
     free(whole.bytes);
     free(aged.bytes);
 }
@@ -1436,6 +1444,7 @@ static void test_saved_sessions(const char *version)
 {
     puter_options options = own_options();
     puter_client *client = begin_sessions(version, 2, false, &options);
+    script_bytes before, after;
     struct stat about;
     CHECK_IN("sessions in a file, %s", version);
     CHECK_INT(puter_session_save(client, path_to("session")),
@@ -1454,19 +1463,56 @@ static void test_saved_sessions(const char *version)
     check_refused_files(options, version);
 
     CHECK_IN("sessions from a file, %s", version);
+    before = read_session();
     client = puter_open(&options);
     CHECK_INT(puter_session_load(client, path_to("session")), PUTER_OK);
     CHECK_INT(puter_session_load(client, path_to("session")), PUTER_OK);
     ask_whole(client);
     CHECK_INT(puter_session_save(client, path_to("session")), PUTER_OK);
     end_sessions(client, 1);
+    after = read_session(); /* of the day on which the other was checked */
+    CHECK(strncmp(before.bytes, after.bytes,
+                  moment_in(&before) + sizeof "1790000000 ") == 0);
+    free(before.bytes);
+    free(after.bytes);
     unlink(path_to("session"));
+}
+
+/* No verdict outlives the store that it was by. */
+static void test_changed_store(const char *version)
+{
+    puter_options options = own_options();
+    puter_client *client = begin_sessions(version, 4, false, &options);
+    script_bytes store = {0};
+    char path[512];
+    int i;
+    CHECK_IN("a store that changes, %s", version);
+    puter_close(client);
+    add_pem(&store, &the_root);
+    write_file("store", &store);
+    snprintf(path, sizeof path, "%s", path_to("store"));
+    options.ca_data = NULL;
+    options.ca_file = path;
+    client = puter_open(&options);
+    for (i = 0; i < 2; i++)
+        ask_whole(client);
+    CHECK_INT(puter_session_save(client, path_to("session")), PUTER_OK);
+    add_text(&store, "\n");
+    write_file("store", &store);
+    check_load(&options, PUTER_ERR_NOT_FOUND, "another CA store");
+    ask_whole(client);
+    ask_whole(client);
+    end_sessions(client, 2); /* the second and the fourth */
+    unlink(path_to("session"));
+    unlink(path_to("store"));
+    free(store.bytes);
 }
 
 static void test_sessions(const char *version)
 {
     test_kept_sessions(version);
     test_saved_sessions(version);
+    test_changed_store(version);
 }
 
 #else
