@@ -940,26 +940,13 @@ static int puter__utf8_length(const char *text, size_t available)
 /* Writes a code point as UTF-8 into at least four bytes; gives how many. */
 static size_t puter__utf8_encode(uint32_t code, char *out)
 {
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        out[0] = (char)(0xC0 | code >> 6);
-        out[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        out[0] = (char)(0xE0 | code >> 12);
-        out[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | code >> 18);
-    out[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
+    static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    size_t size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    size_t i;
+    for (i = size - 1; i > 0; i--, code >>= 6)
+        out[i] = (char)(0x80 | (code & 0x3F));
+    out[0] = (char)(lead[size] | code);
+    return size;
 }
 
 #define PUTER__REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
@@ -2546,13 +2533,11 @@ static bool puter__url_read(puter__url *url, const char *text)
     const char *host, *end, *after;
     size_t path;
     memset(url, 0, sizeof *url);
-    url->secure = puter__same_nocase(text, strcspn(text, ":"), "https");
-    if (!(url->secure ||
-          puter__same_nocase(text, strcspn(text, ":"), "http")) ||
-        !puter__starts(text + strcspn(text, ":"), "://") ||
+    url->secure = puter__listed("https://*", text);
+    if (!(url->secure || puter__listed("http://*", text)) ||
         !puter__url_graphic(text, "?#@\\\"<>"))
         return false;
-    host = strstr(text, "://") + 3;
+    host = text + strlen("http://") + url->secure;
     url->ipv6 = *host == '[';
     host += url->ipv6;
     end = host + strcspn(host, url->ipv6 ? "]" : ":/");
@@ -2574,15 +2559,6 @@ static bool puter__url_read(puter__url *url, const char *text)
         return false;
     memcpy(url->path, after, path);
     return true;
-}
-
-static bool puter__contains_nocase(const char *text, const char *word)
-{
-    size_t length = strlen(word), left;
-    for (left = strlen(text); left >= length; text++, left--)
-        if (puter__equal_nocase(text, word, length))
-            return true;
-    return false;
 }
 
 /* Whether a host is this name or under it. */
@@ -3407,16 +3383,17 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
         {MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE,
          "the server needs what this build of Mbed TLS lacks (handshake "
          "messages in fragments need 3.6.3 or later)"},
-        {MBEDTLS_ERR_SSL_CONN_EOF, "the server closed the connection"},
-        {PUTER__BELOW_FAILED, "the connection was lost"},
     };
-    puter_result result = PUTER_ERR_TLS;
     const char *text = "failed";
     char code[16];
     size_t i, at = sizeof code;
     unsigned rest = (unsigned)-error;
     if (tls->report->error.result == PUTER_ERR_NOMEM)
         return PUTER_ERR_NOMEM; /* of ours, met on the way */
+    if (error == PUTER__BELOW_FAILED)
+        return (puter_result)tls->below_result; /* the caller says it all */
+    if (error == MBEDTLS_ERR_SSL_CONN_EOF)
+        return PUTER_ERR_CLOSED;
     if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
         error == PUTER__BAD_CERTIFICATE)
         return puter__tls_refused(tls);
@@ -3429,17 +3406,13 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
     for (i = 0; i < PUTER__COUNT(known); i++)
         if (known[i].error == error)
             text = known[i].text;
-    if (error == PUTER__BELOW_FAILED)
-        result = (puter_result)tls->below_result;
-    else if (error == MBEDTLS_ERR_SSL_CONN_EOF)
-        result = PUTER_ERR_CLOSED;
-    else if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED)
+    if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED)
         return puter__fail_memory(tls->report);
     code[--at] = '\0';
     do
         code[--at] = "0123456789ABCDEF"[rest & 15];
     while ((rest >>= 4) != 0);
-    return puter__fail(tls->report, result,
+    return puter__fail(tls->report, PUTER_ERR_TLS,
                        "TLS with %s: %s: %s (Mbed TLS -0x%s)", tls->url->host,
                        stage, text, code + at);
 }
@@ -3603,11 +3576,9 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
         return PUTER_WANT_WRITE;
     if (count == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
         return 0;
-    if (count == 0 || count == MBEDTLS_ERR_SSL_CONN_EOF)
-        return PUTER_ERR_CLOSED; /* without close_notify: cut off */
-    return count == PUTER__BELOW_FAILED
-               ? tls->below_result
-               : (int)puter__tls_fail(tls, "reading", count);
+    if (count == 0) /* the connection ended without close_notify: cut off */
+        count = MBEDTLS_ERR_SSL_CONN_EOF;
+    return puter__tls_fail(tls, "reading", count);
 }
 
 /* Writes a record's worth. The library takes any output that is left for the
@@ -3637,9 +3608,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
         return PUTER_WANT_READ;
     if (count == 0 || count == MBEDTLS_ERR_SSL_WANT_WRITE)
         return PUTER_WANT_WRITE;
-    return count == PUTER__BELOW_FAILED
-               ? tls->below_result
-               : (int)puter__tls_fail(tls, "writing", count);
+    return puter__tls_fail(tls, "writing", count);
 }
 
 #endif /* PUTER_NO_TLS */
@@ -4483,13 +4452,17 @@ static void puter__launch(puter_client *client)
 #endif
 }
 
-/* Whether these bytes are a result for the caller's sink. */
+/* Whether the body is itself a result: no JSON, nor a page about a failure. */
+static bool puter__is_bytes(const puter_client *client)
+{
+    return client->kind >= PUTER__CALL && client->http.status < 300 &&
+           !puter__listed("*json* *text/html*", client->http.content_type);
+}
+
 static bool puter__is_for_sink(const puter_client *client)
 {
     return client->kind == PUTER__CALL && client->call->sink != NULL &&
-           client->http.status < 300 &&
-           !puter__contains_nocase(client->http.content_type, "json") &&
-           !puter__contains_nocase(client->http.content_type, "text/html");
+           puter__is_bytes(client);
 }
 
 /* The head is in: what kind of body follows, and may it be so long? */
@@ -4501,7 +4474,7 @@ static puter_result puter__begin_body(puter_client *client)
     if (client->phase == PUTER__TUNNEL)
         return PUTER_OK; /* a yes has no body, whatever its head says */
     client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
-                       puter__contains_nocase(http->content_type, "ndjson");
+                       puter__listed("*ndjson*", http->content_type);
     if (http->has_length && limit > 0 && http->left > limit &&
         !puter__is_for_sink(client))
         return puter__fail(&client->report, PUTER_ERR_LIMIT,
@@ -6435,12 +6408,9 @@ static puter_result puter__conclude_stream(puter_client *client)
     client->learned = client->route;
     if (client->line < answer->body.length)
         result = puter__read_line(client); /* its last LF is missing */
-    if (result != PUTER_OK)
-        return result;
-    puter__settle(&answer->text.writer, &answer->text.high);
-    puter__settle(&answer->reasoning.writer, &answer->reasoning.high);
-    client->phase = PUTER__REPLIED;
-    return PUTER_OK;
+    if (result == PUTER_OK)
+        client->phase = PUTER__REPLIED;
+    return result;
 }
 
 static puter_result puter__conclude_whole(puter_client *client)
@@ -6451,9 +6421,7 @@ static puter_result puter__conclude_whole(puter_client *client)
     puter_result result;
     if (http->status >= 300 && http->status < 400)
         return puter__redirected(client);
-    if (client->kind >= PUTER__CALL && http->status < 300 &&
-        !puter__contains_nocase(http->content_type, "json") &&
-        !puter__contains_nocase(http->content_type, "text/html")) {
+    if (puter__is_bytes(client)) {
         client->phase = PUTER__REPLIED; /* bytes are the result */
         client->json.count = 0;
         return PUTER_OK;
@@ -6472,8 +6440,6 @@ static puter_result puter__conclude_whole(puter_client *client)
                                              ? "that is not JSON; is this "
                                                "the address of a Puter API?"
                                              : NULL);
-    puter__settle(&answer->text.writer, &answer->text.high);
-    puter__settle(&answer->reasoning.writer, &answer->reasoning.high);
     return result;
 }
 
@@ -6487,7 +6453,12 @@ static puter_result puter__conclude(puter_client *client)
     client->idle_since = puter__now();
     result = client->streamed ? puter__conclude_stream(client)
                               : puter__conclude_whole(client);
-    return result == PUTER_OK ? puter__body_result(client) : result;
+    if (result != PUTER_OK || client->phase != PUTER__REPLIED)
+        return result;
+    puter__settle(&client->answer->text.writer, &client->answer->text.high);
+    puter__settle(&client->answer->reasoning.writer,
+                  &client->answer->reasoning.high);
+    return puter__body_result(client);
 }
 
 static puter_result puter__receive(puter_client *client)
@@ -6905,7 +6876,7 @@ static void puter__give(puter_client *client, puter_reply *reply)
     puter__answer *answer = client->answer;
     const char *body = puter__or_empty(answer->body.text);
     bool bytes = client->kind >= PUTER__CALL &&
-                 !puter__contains_nocase(client->http.content_type, "json");
+                 !puter__listed("*json*", client->http.content_type);
     *reply = answer->reply;
     reply->text = puter__or_empty(answer->text.writer.text);
     reply->length = answer->text.writer.length;

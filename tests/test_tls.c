@@ -601,7 +601,7 @@ typedef struct turn {
 #else
 #define BAD_CHAIN .result = PUTER_ERR_TLS, .says = {"handshake"}
 #endif
-#define CLOSED .result = PUTER_ERR_CLOSED, .says = {"closed"}
+#define CLOSED .result = PUTER_ERR_CLOSED, .says = {"handshake", "lost"}
 #define CUT_SHORT .result = PUTER_ERR_CLOSED, .says = {"lost", "cut short"}
 
 /* The answer of a server that has chosen a version and a suite: without a
