@@ -1929,7 +1929,6 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     memset(r, 0, sizeof *r);
     r->json = json;
     r->text = text;
-    r->end = text + length;
     r->parent = PUTER__TOP;
     r->node = json->nodes;
     r->limit = json->nodes + json->capacity;
@@ -1943,6 +1942,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
         r->result = PUTER_ERR_LIMIT;
         return r->result;
     }
+    r->end = text + length;
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
         p += 3; /* RFC 8259 section 8.1 allows to ignore it */
     do {
@@ -2420,15 +2420,13 @@ PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
 {
     puter__report report = PUTER__ZERO;
     puter__reading reading;
-    bool too_long = length > PUTER__MAX_DOCUMENT;
-    puter_json *json = too_long ? NULL : puter__json_new(text, length);
-    puter_result result = too_long ? PUTER_ERR_LIMIT : PUTER_ERR_NOMEM;
+    puter_json *json =
+        puter__json_new(text, length <= PUTER__MAX_DOCUMENT ? length : 0);
+    puter_result result = PUTER_ERR_NOMEM;
     if (json != NULL)
         result = puter__json_read(json, json->copy, length, &reading);
     if (result == PUTER_ERR_NOMEM)
         puter__fail_memory(&report);
-    else if (too_long)
-        puter__fail(&report, result, "JSON: longer than 512 MiB");
     else if (result != PUTER_OK)
         puter__fail(&report, result, "JSON: byte %d: %s",
                     (int)(reading.at - json->copy), reading.wrong);
@@ -3543,23 +3541,32 @@ static puter_result puter__tls_open(puter__tls *tls)
     return PUTER_OK;
 }
 
-/* 0 done, PUTER_WANT_*, or a puter_result. */
-static int puter__tls_handshake(puter__tls *tls)
+/* What a call of the library came to that gave no bytes: PUTER_WANT_*, or a
+ * puter_result. */
+static int puter__tls_stopped(puter__tls *tls, const char *stage, int error)
 {
-    int error;
-    do
-        error = mbedtls_ssl_handshake(&tls->ssl);
-    while (puter__tls_again(tls, error));
     if (error == MBEDTLS_ERR_SSL_WANT_READ)
         return PUTER_WANT_READ;
     if (error == MBEDTLS_ERR_SSL_WANT_WRITE)
         return PUTER_WANT_WRITE;
-    if (error != 0) {
-        puter__tls_forget_session(tls); /* in case it was at fault */
-        return puter__tls_fail(tls, "handshake", error);
+    return puter__tls_fail(tls, stage, error);
+}
+
+/* 0 done, or as above. */
+static int puter__tls_handshake(puter__tls *tls)
+{
+    int error, result;
+    do
+        error = mbedtls_ssl_handshake(&tls->ssl);
+    while (puter__tls_again(tls, error));
+    if (error == 0) {
+        puter__tls_keep_session(tls);
+        return 0;
     }
-    puter__tls_keep_session(tls);
-    return 0;
+    result = puter__tls_stopped(tls, "handshake", error);
+    if (result > PUTER_WANT_READ) /* it failed, and the session may have to */
+        puter__tls_forget_session(tls);
+    return result;
 }
 
 static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
@@ -3570,15 +3577,11 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
     while (puter__tls_again(tls, count));
     if (count > 0)
         return count;
-    if (count == MBEDTLS_ERR_SSL_WANT_READ)
-        return PUTER_WANT_READ;
-    if (count == MBEDTLS_ERR_SSL_WANT_WRITE)
-        return PUTER_WANT_WRITE;
     if (count == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
         return 0;
     if (count == 0) /* the connection ended without close_notify: cut off */
         count = MBEDTLS_ERR_SSL_CONN_EOF;
-    return puter__tls_fail(tls, "reading", count);
+    return puter__tls_stopped(tls, "reading", count);
 }
 
 /* Writes a record's worth. The library takes any output that is left for the
@@ -3590,25 +3593,19 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
     int count = mbedtls_ssl_get_max_out_record_payload(&tls->ssl);
     if (count > 0 && size > (size_t)count)
         size = (size_t)count;
-    if (tls->pending > 0 && tls->unsent == 0) {
-        count = (int)tls->pending;
-        tls->pending = 0;
-        return count;
-    }
     if (tls->pending == 0 && tls->unsent > 0)
         size = 0; /* an alert's: that first */
-    do
-        count = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)data,
-                                  size);
-    while (puter__tls_again(tls, count));
+    if (tls->pending > 0 && tls->unsent == 0)
+        count = (int)tls->pending; /* a read has sent it */
+    else
+        do
+            count = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)data,
+                                      size);
+        while (puter__tls_again(tls, count));
     tls->pending = count < 0 && tls->unsent > 0 ? size : 0;
-    if (count > 0)
-        return count;
-    if (count == MBEDTLS_ERR_SSL_WANT_READ)
-        return PUTER_WANT_READ;
-    if (count == 0 || count == MBEDTLS_ERR_SSL_WANT_WRITE)
-        return PUTER_WANT_WRITE;
-    return puter__tls_fail(tls, "writing", count);
+    if (count == 0)
+        count = MBEDTLS_ERR_SSL_WANT_WRITE;
+    return count > 0 ? count : puter__tls_stopped(tls, "writing", count);
 }
 
 #endif /* PUTER_NO_TLS */
@@ -6969,8 +6966,8 @@ static int puter__file_replace(const char *path, const puter_writer *data)
         if (file >= 0 && write(file, data->text, data->length) !=
                              (ssize_t)data->length)
             error = errno;
-        if (file >= 0 && close(file) != 0 && error == 0)
-            error = errno;
+        if (file >= 0)
+            close(file);
         if (error == 0 && rename(name.text, path) != 0)
             error = errno;
         if (error != 0 && file >= 0)
