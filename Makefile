@@ -36,7 +36,7 @@ FUZZERS  = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
 TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) \
            $(FUZZERS:%=$(BUILD)/replay_%)
 HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck \
-               terminal)
+               terminal) $(BUILD)/hello
 CHECKS   = $(addprefix tests/,compile switches readme examples secrets)
 HEADERS  = puter.h $(wildcard tests/*.h)
 
