@@ -1930,8 +1930,9 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     r->json = json;
     r->text = text;
     r->parent = PUTER__TOP;
-    r->node = json->nodes;
-    r->limit = json->nodes + json->capacity;
+    r->node = r->limit = json->nodes;
+    if (json->capacity > 0) /* else it is NULL, to which nothing is added */
+        r->limit += json->capacity;
     json->text = text;
     json->length = length;
     json->count = 0;
@@ -1950,7 +1951,8 @@ static puter_result puter__json_read(puter_json *json, const char *text,
         if (p != NULL && !opened)
             p = puter__read_after(r, p);
     } while (p != NULL && r->parent != PUTER__TOP);
-    json->count = (size_t)(r->node - json->nodes);
+    if (r->node != NULL)
+        json->count = (size_t)(r->node - json->nodes);
     if (p == NULL)
         return r->result;
     r->at = puter__space(p, r->end);
