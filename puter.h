@@ -65,7 +65,9 @@
  * Threads: a client is for one thread at a time, and clients share nothing.
  * Mbed TLS must allow that: what uses its PSA parts (TLS 1.3 does) may run in
  * several threads from 3.6 on, if built with MBEDTLS_THREADING_C; before 3.6
- * it may not, and without PSA it always may.
+ * it may not, and without PSA it always may. Its list of ciphersuites is filled
+ * in at first use, without a lock: call mbedtls_ssl_list_ciphersuites() once
+ * before the threads begin.
  *
  * Limits: one exchange per client at a time. The system's name resolver
  * blocks; timeouts and `cancelled` apply when it returns. A JSON document is
