@@ -409,11 +409,12 @@ static puter_result ask_for(puter_client *client, ask what, puter_reply *reply)
     return puter_stream_end(client, reply);
 }
 
-/* What comes of an answer is kept. */
+/* What comes of an answer is kept, and its calls are settled. */
 static void keep_reply(const puter_reply *reply)
 {
     puter_history history = {0};
     CHECK_INT(puter_history_add_reply(&history, reply), PUTER_OK);
+    CHECK_INT(puter_history_add(&history, "user", "And then?"), PUTER_OK);
     puter_history_free(&history);
 }
 
