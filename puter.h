@@ -824,9 +824,7 @@ static bool puter__reserve(puter_writer *writer, size_t extra)
 
 static void puter__append(puter_writer *writer, const void *data, size_t size)
 {
-    size_t left = writer->capacity - writer->length;
-    if ((writer->result != PUTER_OK || size >= left) &&
-        !puter__reserve(writer, size))
+    if (!puter__reserve(writer, size))
         return;
     if (size > 0)
         memcpy(writer->text + writer->length, data, size);
@@ -3035,12 +3033,18 @@ static const char *const puter__stores[] = {
     "/etc/openssl/certs",
 };
 
-/* The path that the options or the environment name, or where the system has
- * its store; NULL: nowhere. */
+#endif /* PUTER_NO_STDIO */
+
+/* The store's name: "ca_data", the path that the options or the environment
+ * name, or where the system has it; NULL: there is none. */
 static const char *puter__store_where(const puter_options *options)
 {
-    const char *path = options->ca_file;
+    const char *path = NULL;
+    if (options->ca_data != NULL)
+        return "ca_data";
+#ifndef PUTER_NO_STDIO
     size_t i;
+    path = options->ca_file;
     if (path == NULL && !options->no_environment) {
         path = getenv("SSL_CERT_FILE");
         if (path == NULL || path[0] == '\0')
@@ -3051,10 +3055,9 @@ static const char *puter__store_where(const puter_options *options)
     for (i = 0; path == NULL && i < PUTER__COUNT(puter__stores); i++)
         if (access(puter__stores[i], R_OK) == 0)
             path = puter__stores[i];
+#endif
     return path;
 }
-
-#endif /* PUTER_NO_STDIO */
 
 static uint64_t puter__mark(uint64_t mark, const void *data, size_t size)
 {
@@ -3066,15 +3069,14 @@ static uint64_t puter__mark(uint64_t mark, const void *data, size_t size)
 
 /* Tells the CA store, as it is now, from another: by its content in memory, or
  * by which file it is and what the system says of its last change. */
-static uint64_t puter__store_mark(const puter_options *options)
+static uint64_t puter__store_mark(const puter_options *options,
+                                  const char *path)
 {
     uint64_t mark = 14695981039346656037u;
 #ifndef PUTER_NO_STDIO
-    const char *path;
     struct stat about;
     int64_t facts[4];
     if (options->ca_data == NULL) {
-        path = puter__store_where(options);
         if (path == NULL || stat(path, &about) != 0)
             return 0;
         facts[0] = (int64_t)about.st_ino;
@@ -3085,6 +3087,7 @@ static uint64_t puter__store_mark(const puter_options *options)
         return puter__mark(mark, facts, sizeof facts);
     }
 #endif
+    (void)path;
     return puter__mark(mark, options->ca_data, options->ca_size);
 }
 
@@ -3093,20 +3096,18 @@ static uint64_t puter__store_mark(const puter_options *options)
 static puter_result puter__store_read(puter__tls *tls)
 {
     const puter_options *options = tls->options;
-    const char *path = NULL;
+    const char *path = puter__store_where(options);
     int error = 0;
     tls->roots_seen = 0;
     tls->store_result = PUTER_OK;
-    if (options->ca_data != NULL) {
-        path = "ca_data";
+    tls->store_mark = puter__store_mark(options, path);
+    if (options->ca_data != NULL)
         puter__store_memory(tls, (const unsigned char *)options->ca_data,
                             options->ca_size);
 #ifndef PUTER_NO_STDIO
-    } else {
-        path = puter__store_where(options);
-        error = path != NULL ? puter__store_path(tls, path) : 0;
+    else if (path != NULL)
+        error = puter__store_path(tls, path);
 #endif
-    }
     if (path == NULL)
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificates: this system has no CA store in a "
@@ -3183,7 +3184,6 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
         return MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG;
     *flags = MBEDTLS_X509_BADCERT_NOT_TRUSTED;
     tls->checked = (int64_t)time(NULL);
-    tls->store_mark = puter__store_mark(tls->options);
     tls->chain = cert;
     tls->self_signed = cert->issuer_raw.len == cert->subject_raw.len &&
                        memcmp(cert->issuer_raw.p, cert->subject_raw.p,
@@ -3205,18 +3205,16 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     return error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ? 0 : error;
 }
 
-/* The day as this machine knows it, as YYYYMMDD. */
-static void puter__today(char out[16])
+/* The day as this machine knows it, as YYYYMMDD, in `room`. */
+static const char *puter__today(char room[24])
 {
-    puter_writer line = PUTER__ZERO;
     time_t now = time(NULL);
     struct tm day;
-    line.text = out;
-    line.capacity = 16;
     memset(&day, 0, sizeof day);
     gmtime_r(&now, &day);
-    puter__append_integer(&line, (1900 + day.tm_year) * (int64_t)10000 +
-                                     (1 + day.tm_mon) * 100L + day.tm_mday);
+    return puter__integer_text((1900 + day.tm_year) * (int64_t)10000 +
+                                   (1 + day.tm_mon) * 100L + day.tm_mday,
+                               room);
 }
 
 /* Says why the certificate was refused: the first of these that is so. */
@@ -3243,14 +3241,14 @@ static puter_result puter__tls_refused(puter__tls *tls)
         {0, "is damaged, or of a form that is unknown here"},
     };
     uint32_t wrong = mbedtls_ssl_get_verify_result(&tls->ssl);
-    char today[16];
+    char room[24];
+    const char *today = puter__today(room);
     size_t i = 0;
     if (tls->report->error.result == PUTER_ERR_CERT)
         return PUTER_ERR_CERT; /* the store could not be read */
     wrong = wrong == UINT32_MAX || wrong == 0 ? tls->wrong : wrong;
     while (reasons[i].flag != 0 && !(wrong & reasons[i].flag))
         i++;
-    puter__today(today);
     if (reasons[i].text == NULL)
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificate of %s: %s; if it should be trusted, "
@@ -3328,7 +3326,8 @@ static bool puter__tls_still_checked(const puter__tls *tls, int64_t checked,
 {
     int64_t now = (int64_t)time(NULL);
     return checked <= now && checked > now - PUTER__SESSION_AGE &&
-           mark == puter__store_mark(tls->options);
+           mark == puter__store_mark(tls->options,
+                                     puter__store_where(tls->options));
 }
 
 /* A TLS 1.3 ticket makes some versions return early, from any call: there is
@@ -4226,7 +4225,7 @@ static void puter__touch(puter_client *client)
         puter__deadline(client->options.idle_timeout_ms);
 }
 
-/* Of a phase that has a deadline of its own. */
+/* Whether an exchange that is neither paused nor ended has yet to connect. */
 static bool puter__is_connecting(const puter_client *client)
 {
     return client->phase <= PUTER__HANDSHAKE;
@@ -4740,26 +4739,34 @@ static void puter__channel_add(puter__channel *channel, puter_value value)
     puter__append_value(&channel->writer, value, &channel->high);
 }
 
+/* Room for a string of the reply's, as a writer that is large enough; false
+ * where memory is short. */
+static bool puter__piece_add(puter__answer *answer, size_t size,
+                             puter_writer *room)
+{
+    puter__piece *piece = (puter__piece *)PUTER_MALLOC(sizeof *piece + size);
+    if (piece == NULL) {
+        answer->body.result = PUTER_ERR_NOMEM;
+        return false;
+    }
+    piece->next = answer->pieces;
+    answer->pieces = piece;
+    room->text = (char *)(piece + 1);
+    room->capacity = size;
+    return true;
+}
+
 /* A copy for the reply: a string decoded, any other value as its JSON; NULL
  * where the value is missing or null. */
 static const char *puter__keep_value(puter__answer *answer, puter_value value)
 {
     size_t length;
     const char *text = puter__span(value, &length);
-    puter__piece *piece;
     puter_writer copy = PUTER__ZERO;
     uint32_t high = 0;
-    if (puter_json_type(value) <= PUTER_NULL)
+    if (puter_json_type(value) <= PUTER_NULL ||
+        !puter__piece_add(answer, length + 4, &copy))
         return NULL;
-    piece = (puter__piece *)PUTER_MALLOC(sizeof *piece + length + 4);
-    if (piece == NULL) {
-        answer->body.result = PUTER_ERR_NOMEM;
-        return NULL;
-    }
-    piece->next = answer->pieces;
-    answer->pieces = piece;
-    copy.text = (char *)(piece + 1);
-    copy.capacity = length + 4;
     if (puter__is(value, PUTER_STRING)) {
         puter__append_value(&copy, value, &high);
         puter__settle(&copy, &high);
@@ -4795,17 +4802,9 @@ static void puter__keep_compaction(puter__answer *answer, puter_value value)
  * call of the conversation may have it. */
 static const char *puter__make_id(puter__answer *answer)
 {
-    enum { SIZE = 64 };
-    puter__piece *piece = (puter__piece *)PUTER_MALLOC(sizeof *piece + SIZE);
     puter_writer id = PUTER__ZERO;
-    if (piece == NULL) {
-        answer->body.result = PUTER_ERR_NOMEM;
+    if (!puter__piece_add(answer, 64, &id))
         return "";
-    }
-    piece->next = answer->pieces;
-    answer->pieces = piece;
-    id.text = (char *)(piece + 1);
-    id.capacity = SIZE;
     puter__append_string(&id, "call_");
     puter__append_integer(&id, puter__now());
     puter__append_string(&id, "_");
@@ -4933,22 +4932,23 @@ static void puter__read_block(puter__answer *answer, puter_value block,
     }
 }
 
+static void puter__read_item(puter__answer *answer, puter_value item)
+{
+    if (puter__is(item, PUTER_STRING))
+        puter__channel_add(&answer->text, item);
+    else
+        puter__read_block(answer, item, puter__block_type(item));
+}
+
 /* A text, a block, or an array of either. */
 static void puter__read_content(puter__answer *answer, puter_value content)
 {
     size_t i;
-    if (puter__is(content, PUTER_STRING))
-        puter__channel_add(&answer->text, content);
-    else if (!puter__is(content, PUTER_ARRAY))
-        puter__read_block(answer, content, puter__block_type(content));
+    if (!puter__is(content, PUTER_ARRAY))
+        puter__read_item(answer, content);
     else
-        for (i = 0; i < puter_json_count(content); i++) {
-            puter_value item = puter_json_at(content, i);
-            if (puter__is(item, PUTER_STRING))
-                puter__channel_add(&answer->text, item);
-            else
-                puter__read_block(answer, item, puter__block_type(item));
-        }
+        for (i = 0; i < puter_json_count(content); i++)
+            puter__read_item(answer, puter_json_at(content, i));
 }
 
 static void puter__count_tokens(int64_t *sum, bool *known, puter_value value)
@@ -5287,6 +5287,16 @@ static puter_result puter__check_json(puter_client *client, const char *what,
         return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                            "%s must be a JSON object", what);
     return PUTER_OK;
+}
+
+/* The same of JSON that the service wrote: no mistake of the caller's. */
+static puter_result puter__check_theirs(puter_client *client, const char *what,
+                                        const char *text, puter_type type)
+{
+    puter_result result = puter__check_json(client, what, text, type);
+    if (result == PUTER_ERR_ARGUMENT)
+        client->report.error.result = result = PUTER_ERR_PROTOCOL;
+    return result;
 }
 
 static puter_result puter__check_part(puter_client *client,
@@ -6740,11 +6750,9 @@ static puter_result puter__next_round(puter_client *client)
     message.content = answer->text.writer.text;
     message.tool_calls = puter__calls(client, &message.tool_call_count);
     for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++)
-        result = puter__check_json(client, "the arguments of a tool's call",
-                                   message.tool_calls[i].arguments,
-                                   PUTER_OBJECT);
-    if (result == PUTER_ERR_ARGUMENT) /* but not the caller's */
-        client->report.error.result = result = PUTER_ERR_PROTOCOL;
+        result = puter__check_theirs(client, "the arguments of a tool's call",
+                                     message.tool_calls[i].arguments,
+                                     PUTER_OBJECT);
     if (result != PUTER_OK)
         return result;
     if (answer->turns.length == 0)
@@ -6948,6 +6956,7 @@ static puter_result puter__no_session(puter_client *client, const char *path,
 
 #define PUTER__SESSION_MAX 32768
 
+/* What a session's file begins with: whom it is for. */
 static void puter__session_head(const puter_client *client, puter_writer *out)
 {
     puter__append_string(out, "puter.h TLS session for ");
@@ -7524,11 +7533,9 @@ static puter_result puter__filter_keys(puter_client *client,
     puter_writer *text = &((puter__answer *)reply->memory)->text.writer;
     puter_writer kept = PUTER__ZERO;
     puter_result result =
-        puter__check_json(client, "the keys", reply->text, PUTER_MISSING);
+        puter__check_theirs(client, "the keys", reply->text, PUTER_MISSING);
     puter_value list = puter_json_root(&client->json);
     size_t i;
-    if (result == PUTER_ERR_ARGUMENT) /* but not the caller's */
-        client->report.error.result = result = PUTER_ERR_PROTOCOL;
     puter_write_begin_array(&kept);
     for (i = 0; result == PUTER_OK && i < puter_json_count(list); i++) {
         const char *key = puter__words(client, puter_json_at(list, i));

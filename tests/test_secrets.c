@@ -122,7 +122,7 @@ static char asked_for[1024];   /* the names, in one text */
 static char *watched_getenv(const char *name)
 {
     size_t room = sizeof asked_for - strlen(asked_for) - 1;
-    if (everything && strlen(name) + 1 < room && !strstr(asked_for, name)) {
+    if (everything && strlen(name) + 1 < room) {
         strcat(asked_for, name);
         strcat(asked_for, " ");
     }
