@@ -881,6 +881,15 @@ static bool puter__is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* The value of a hexadecimal digit; -1: it is none. */
+static int puter__hex_digit(char c)
+{
+    if (puter__is_digit(c))
+        return c - '0';
+    c = puter__lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static bool puter__same(const char *a, const char *b)
 {
     return a != NULL && strcmp(a, b) == 0;
@@ -1684,17 +1693,15 @@ static inline puter__node *puter__node_add(puter__reading *r, uint32_t info,
     return node;
 }
 
+/* Four hexadecimal digits, or -1. */
 static int puter__hex4(const char *text)
 {
     int value = 0, i;
     for (i = 0; i < 4; i++) {
-        char c = puter__lower(text[i]);
-        if (puter__is_digit(c))
-            value = value * 16 + (c - '0');
-        else if (c >= 'a' && c <= 'f')
-            value = value * 16 + (c - 'a' + 10);
-        else
+        int digit = puter__hex_digit(text[i]);
+        if (digit < 0)
             return -1;
+        value = value * 16 + digit;
     }
     return value;
 }
@@ -3621,15 +3628,16 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
 #define PUTER__INTERIM_MAX 16             /* 1xx replies before the real one */
 #define PUTER__OVERHEAD_MAX 16384         /* chunk framing beyond reason */
 
+/* What is due; up to the trailer, a line. */
 typedef enum puter__http_state {
     PUTER__STATUS_LINE,
     PUTER__HEADER,
+    PUTER__CHUNK_SIZE,
+    PUTER__TRAILER,
     PUTER__BODY_LENGTH,  /* `left` more bytes */
     PUTER__BODY_CLOSE,   /* all until the connection ends */
-    PUTER__CHUNK_SIZE,
     PUTER__CHUNK_DATA,   /* `left` more bytes of this chunk */
     PUTER__CHUNK_END,
-    PUTER__TRAILER,
     PUTER__COMPLETE
 } puter__http_state;
 
@@ -3639,7 +3647,7 @@ typedef enum puter__http_step {
     PUTER__STEP_MORE,     /* needs more input than there is */
     PUTER__STEP_LINE,     /* took a line */
     PUTER__STEP_HEAD,     /* took the last line of the final head */
-    PUTER__STEP_BODY,     /* the bytes taken are body */
+    PUTER__STEP_BODY,     /* took a run of body */
     PUTER__STEP_END       /* the message is complete */
 } puter__http_step;
 
@@ -3917,18 +3925,17 @@ static puter__http_step puter__http_head_end(puter__http *http)
 static puter__http_step puter__http_chunk(puter__http *http, const char *line,
                                           size_t length)
 {
+    int64_t size = 0;
     size_t i, digits;
-    http->left = 0;
     for (i = 0; i < length; i++) {
-        char c = puter__lower(line[i]);
-        int digit = puter__is_digit(c) ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int digit = puter__hex_digit(line[i]);
         if (digit < 0)
             break;
-        if (http->left >> 58 != 0 || i >= 32)
+        if (size >> 58 != 0 || i >= 32)
             return puter__http_bad(http, "a chunk size that is too large");
-        http->left = http->left * 16 + digit;
+        size = size * 16 + digit;
     }
+    http->left = size;
     http->overhead += (int64_t)length - 16;
     if (http->left < http->overhead / 2)
         http->overhead -= 2 * http->left;
@@ -3965,40 +3972,14 @@ static puter__http_step puter__http_line(puter__http *http, const char *line,
     return PUTER__STEP_LINE;
 }
 
-/* Takes one line or one run of body from what has come. `*used` is how much
- * was taken; after PUTER__STEP_MORE call again with the same and more. Lines
- * end with CRLF: a bare LF would let two readers see two different heads. */
-static puter__http_step puter__http_next(puter__http *http, const char *data,
-                                         size_t size, size_t *used)
+/* Takes a line. It ends with CRLF: a bare LF would let two readers see two
+ * different heads. */
+static puter__http_step puter__http_take_line(puter__http *http,
+                                              const char *data, size_t size,
+                                              size_t *used)
 {
-    const char *end;
-    *used = 0;
-    if (http->state == PUTER__COMPLETE)
-        return PUTER__STEP_END;
-    if (size == 0)
-        return PUTER__STEP_MORE;
-    if (http->state == PUTER__BODY_CLOSE) {
-        *used = size;
-        return PUTER__STEP_BODY;
-    }
-    if (http->state == PUTER__BODY_LENGTH || http->state == PUTER__CHUNK_DATA) {
-        *used = (int64_t)size < http->left ? size : (size_t)http->left;
-        http->left -= (int64_t)*used;
-        if (http->left == 0)
-            http->state = http->chunked ? PUTER__CHUNK_END : PUTER__COMPLETE;
-        return PUTER__STEP_BODY;
-    }
-    if (http->state == PUTER__CHUNK_END) {
-        if (data[0] != '\r' || (size > 1 && data[1] != '\n'))
-            return puter__http_bad(http, "no line end after a chunk");
-        if (size < 2)
-            return PUTER__STEP_MORE;
-        http->state = PUTER__CHUNK_SIZE;
-        *used = 2;
-        return PUTER__STEP_LINE;
-    }
-    end = (const char *)memchr(data + http->scanned, '\n',
-                               size - http->scanned);
+    const char *end = (const char *)memchr(data + http->scanned, '\n',
+                                           size - http->scanned);
     if (end == NULL) {
         http->scanned = size;
         return size < PUTER__INPUT_SIZE
@@ -4006,10 +3987,55 @@ static puter__http_step puter__http_next(puter__http *http, const char *data,
                    : puter__http_endless(http, "a line without end");
     }
     http->scanned = 0;
-    *used = (size_t)(end - data) + 1;
+    *used += (size_t)(end - data) + 1;
     if (end == data || end[-1] != '\r')
         return puter__http_bad(http, "a line that does not end with CRLF");
     return puter__http_line(http, data, (size_t)(end - data) - 1);
+}
+
+/* Takes what has come of a body or chunk. */
+static puter__http_step puter__http_take_body(puter__http *http, size_t size,
+                                              size_t *used, size_t *body)
+{
+    *body = size;
+    if (http->state != PUTER__BODY_CLOSE) {
+        if ((int64_t)size > http->left)
+            *body = (size_t)http->left;
+        http->left -= (int64_t)*body;
+        if (http->left == 0)
+            http->state = http->chunked ? PUTER__CHUNK_END : PUTER__COMPLETE;
+    }
+    *used += *body;
+    return PUTER__STEP_BODY;
+}
+
+/* Takes the next line from what has come, or a run of body and the framing
+ * before it. `*used` is how much was taken, `*body` how much at its end is
+ * body; after PUTER__STEP_MORE call again with the rest and more. */
+static puter__http_step puter__http_next(puter__http *http, const char *data,
+                                         size_t size, size_t *used,
+                                         size_t *body)
+{
+    *used = *body = 0;
+    if (http->state == PUTER__COMPLETE)
+        return PUTER__STEP_END;
+    if (size == 0)
+        return PUTER__STEP_MORE;
+    if (http->state == PUTER__CHUNK_END) {
+        if (data[0] != '\r' || (size > 1 && data[1] != '\n'))
+            return puter__http_bad(http, "no line end after a chunk");
+        if (size < 2)
+            return PUTER__STEP_MORE;
+        http->state = PUTER__CHUNK_SIZE;
+        *used = 2;
+    }
+    if (http->state <= PUTER__TRAILER) {
+        puter__http_step step = puter__http_take_line(http, data + *used,
+                                                      size - *used, used);
+        if (http->state != PUTER__CHUNK_DATA || *used == size)
+            return step;
+    }
+    return puter__http_take_body(http, size - *used, used, body);
 }
 
 /* >> drivers: from a model's name to who serves it (services of 2025) ------*/
@@ -4150,8 +4176,8 @@ struct puter_client {
     const char *span;        /* body bytes in the input, not yet taken */
     size_t span_length;
     size_t line;             /* where the line begins, in answer->body */
-    size_t told_line;        /* where the last whole one does... */
-    size_t line_length;      /* ...and how long it is */
+    const char *told;        /* the last whole one, there or in the input... */
+    size_t told_length;      /* ...and how long it is */
     bool streamed;           /* the reply is lines of JSON */
     int64_t kept;            /* bytes of lines that were discarded, but left
                                 something that is kept */
@@ -4438,7 +4464,7 @@ static void puter__launch(puter_client *client)
     client->span_length = 0;
     client->sent = client->out_start;
     client->streamed = false;
-    client->line = client->told_line = client->line_length = 0;
+    client->line = client->told_length = 0;
     client->kept = 0;
     client->counted = client->answer->pieces;
     puter__touch(client);
@@ -4488,11 +4514,11 @@ static puter_result puter__read_step(puter_client *client,
 {
     puter__http *http = &client->http;
     size_t used;
-    client->span = client->input + client->input_begin;
-    *step = puter__http_next(http, client->span,
-                             client->input_end - client->input_begin, &used);
+    *step = puter__http_next(http, client->input + client->input_begin,
+                             client->input_end - client->input_begin, &used,
+                             &client->span_length);
     client->input_begin += used;
-    client->span_length = *step == PUTER__STEP_BODY ? used : 0;
+    client->span = client->input + client->input_begin - client->span_length;
     if (*step == PUTER__STEP_BAD)
         return puter__fail(&client->report,
                            http->endless ? PUTER_ERR_LIMIT
@@ -6229,32 +6255,37 @@ PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
 
 /* -- the reply's body -- */
 
-/* Takes the line that streams are made of, {"type":"text","text":...}, without
- * reading it as a document; false where it is another, or spelled otherwise. */
-static bool puter__take_text_line(puter__channel *channel, const char *line,
-                                  size_t length)
+/* The text of the line that streams are made of. */
+typedef struct puter__text {
+    const char *start;
+    size_t length;
+    bool escaped;
+} puter__text;
+
+/* Finds the text in {"type":"text","text":"..."} and its LF without reading
+ * that as a document. Gives how long the line is; 0 where it is another, or
+ * spelled otherwise, or not all there. */
+static size_t puter__find_text(const char *line, size_t size,
+                               puter__text *text)
 {
     static const char head[] = "{\"type\":\"text\",\"text\":\"";
-    const char *text = line + sizeof head - 1, *end = line + length - 1;
-    const char *stop, *wrong;
-    bool escaped;
-    if (length < sizeof head + 1 || *end != '}' ||
-        memcmp(line, head, sizeof head - 1) != 0)
-        return false;
-    stop = puter__string_end(text, end, &escaped, &wrong);
-    if (wrong != NULL || stop + 1 != end)
-        return false;
-    puter__append_decoded(&channel->writer, text, (size_t)(stop - text),
-                          escaped, &channel->high);
-    return true;
+    const char *end = line + size, *stop, *wrong;
+    if (size < sizeof head - 1 || memcmp(line, head, sizeof head - 1) != 0)
+        return 0;
+    text->start = line + sizeof head - 1;
+    stop = puter__string_end(text->start, end, &text->escaped, &wrong);
+    if (wrong != NULL || end - stop < 3 || memcmp(stop, "\"}\n", 3) != 0)
+        return 0;
+    text->length = (size_t)(stop - text->start);
+    return (size_t)(stop - line) + 3;
 }
 
-/* A line of a stream, which stands at client->line in the body. */
+/* A line of a stream. */
 static puter_result puter__read_line(puter_client *client)
 {
     puter__answer *answer = client->answer;
-    const char *text = answer->body.text + client->line;
-    size_t length = answer->body.length - client->line;
+    const char *text = client->told;
+    size_t length = client->told_length;
     puter__reading reading;
     puter_value root, success;
     puter__block type;
@@ -6264,10 +6295,8 @@ static puter_result puter__read_line(puter_client *client)
                           text[length - 1] == '\t' ||
                           text[length - 1] == ' '))
         length--;
-    client->told_line = client->line;
-    client->line_length = length;
-    client->line = answer->body.length;
-    if (length == 0 || puter__take_text_line(&answer->text, text, length))
+    client->told_length = length;
+    if (length == 0)
         return PUTER_OK;
     result = puter__json_read(&client->json, text, length, &reading);
     if (result == PUTER_ERR_NOMEM)
@@ -6276,7 +6305,8 @@ static puter_result puter__read_line(puter_client *client)
         return puter__fail(&client->report, result,
                            "the stream has a line that is not JSON: byte %d: "
                            "%s: \"%.*s\"", (int)(reading.at - text),
-                           reading.wrong, 80, text);
+                           reading.wrong, (int)(length < 80 ? length : 80),
+                           text);
     root = puter_json_root(&client->json);
     type = puter__block_type(root);
     success = type == PUTER__BLOCK_UNKNOWN ? puter__member(root, "success")
@@ -6304,13 +6334,13 @@ static puter_result puter__body_result(puter_client *client)
 static void puter__discard_told(puter_client *client, bool text)
 {
     puter__answer *answer = client->answer;
-    if (client->line == answer->body.length) {
-        if (!text || answer->pieces != client->counted)
-            client->kept += (int64_t)answer->body.length;
-        client->counted = answer->pieces;
+    if (!text || answer->pieces != client->counted)
+        client->kept += (int64_t)client->told_length;
+    client->counted = answer->pieces;
+    client->told_length = 0;
+    if (client->line > 0)
         puter__rewind(&answer->body);
-        client->line = client->told_line = client->line_length = 0;
-    }
+    client->line = 0;
     if (!text)
         return;
     puter__rewind(&answer->text.writer);
@@ -6318,37 +6348,87 @@ static void puter__discard_told(puter_client *client, bool text)
     answer->text.told = answer->reasoning.told = 0;
 }
 
-/* Takes from the span: of a stream one line or less, else all. */
-static puter_result puter__take_span(puter_client *client)
+/* Counts what is taken against max_reply_bytes. */
+static puter_result puter__check_size(puter_client *client, size_t take)
 {
+    uint64_t limit = (uint64_t)client->options.max_reply_bytes;
+    uint64_t size = (uint64_t)client->kept + client->answer->body.length;
+    if (limit == 0 || size + take <= limit)
+        return PUTER_OK;
+    return puter__fail(&client->report, PUTER_ERR_LIMIT,
+                       "the reply is longer than max_reply_bytes");
+}
+
+/* The line that stands in the body is whole. */
+static void puter__end_line(puter_client *client)
+{
+    const puter_writer *body = &client->answer->body;
+    client->told = body->text + client->line;
+    client->told_length = body->length - client->line;
+    client->line = body->length;
+}
+
+/* Takes a line of a stream, or what there is of it. One that came whole and is
+ * not to be kept is read where it stands. */
+static puter_result puter__take_line(puter_client *client)
+{
+    puter__channel *channel = &client->answer->text;
     puter_writer *body = &client->answer->body;
-    const char *end = NULL;
-    size_t take = client->span_length;
-    int64_t limit = client->options.max_reply_bytes;
-    puter_result result = PUTER_OK;
-    if (client->streamed) {
-        end = (const char *)memchr(client->span, '\n', take);
-        if (end != NULL)
-            take = (size_t)(end - client->span) + 1;
-        if (client->request->discard)
-            puter__discard_told(client, client->request->tool_count == 0);
-    } else if (puter__is_for_sink(client)) {
-        client->span_length = 0;
-        if (client->call->sink(client->call->user, client->span, take) == 0)
-            return PUTER_OK;
-        return puter__fail(&client->report, PUTER_ERR_CANCELLED,
-                           "stopped by the sink");
+    bool discard = client->request->discard, whole = true;
+    size_t take = 0, found;
+    puter__text text;
+    puter_result result;
+    if (discard)
+        puter__discard_told(client, client->request->tool_count == 0);
+    found = client->line < body->length
+                ? 0
+                : puter__find_text(client->span, client->span_length, &text);
+    take = found;
+    if (found == 0) {
+        const char *end = (const char *)memchr(client->span, '\n',
+                                               client->span_length);
+        whole = end != NULL;
+        take = whole ? (size_t)(end - client->span) + 1 : client->span_length;
     }
-    if (limit > 0 &&
-        (uint64_t)client->kept + body->length + take > (uint64_t)limit)
-        return puter__fail(&client->report, PUTER_ERR_LIMIT,
-                           "the reply is longer than max_reply_bytes");
-    puter__append(body, client->span, take);
+    result = puter__check_size(client, take);
+    if (result != PUTER_OK)
+        return result;
+    if (discard && whole && body->length == 0) {
+        client->told = client->span;
+        client->told_length = take;
+    } else {
+        puter__append(body, client->span, take);
+        if (whole && body->result == PUTER_OK)
+            puter__end_line(client);
+    }
     client->span += take;
     client->span_length -= take;
-    if (end != NULL && body->result == PUTER_OK)
+    if (found > 0) {
+        puter__append_decoded(&channel->writer, text.start, text.length,
+                              text.escaped, &channel->high);
+        client->told_length--; /* the LF */
+    } else if (whole && body->result == PUTER_OK) {
         result = puter__read_line(client);
+    }
     return result == PUTER_OK ? puter__body_result(client) : result;
+}
+
+/* Takes the whole span. */
+static puter_result puter__take_span(puter_client *client)
+{
+    size_t take = client->span_length;
+    puter_result result;
+    client->span_length = 0;
+    if (puter__is_for_sink(client))
+        return client->call->sink(client->call->user, client->span, take) == 0
+                   ? PUTER_OK
+                   : puter__fail(&client->report, PUTER_ERR_CANCELLED,
+                                 "stopped by the sink");
+    result = puter__check_size(client, take);
+    if (result != PUTER_OK)
+        return result;
+    puter__append(&client->answer->body, client->span, take);
+    return puter__body_result(client);
 }
 
 /* -- the reply, when it is whole -- */
@@ -6414,11 +6494,12 @@ static puter_result puter__read_reply(puter_client *client)
 
 static puter_result puter__conclude_stream(puter_client *client)
 {
-    puter__answer *answer = client->answer;
     puter_result result = PUTER_OK;
     client->learned = client->route;
-    if (client->line < answer->body.length)
-        result = puter__read_line(client); /* its last LF is missing */
+    if (client->line < client->answer->body.length) {
+        puter__end_line(client); /* its LF is missing */
+        result = puter__read_line(client);
+    }
     if (result == PUTER_OK)
         client->phase = PUTER__REPLIED;
     return result;
@@ -6478,7 +6559,7 @@ static puter_result puter__receive(puter_client *client)
     puter_result result;
     int count;
     if (client->span_length > 0)
-        return puter__take_span(client);
+        return puter__take_line(client);
     do
         result = puter__read_step(client, &step);
     while (result == PUTER_OK &&
@@ -6486,7 +6567,8 @@ static puter_result puter__receive(puter_client *client)
     if (result != PUTER_OK)
         return result;
     if (step == PUTER__STEP_BODY)
-        return puter__take_span(client);
+        return client->streamed ? puter__take_line(client)
+                                : puter__take_span(client);
     if (step == PUTER__STEP_END)
         return puter__conclude(client);
     result = puter__check_time(client);
@@ -6611,8 +6693,8 @@ static void puter__tell(puter_client *client, puter_event *event)
     event->json = answer->body.text;
     event->json_length = answer->body.length;
     if (client->streamed) {
-        event->json += client->told_line;
-        event->json_length = client->line_length;
+        event->json = client->told;
+        event->json_length = client->told_length;
     }
     switch (event->type) {
     case PUTER_EVENT_REASONING:
@@ -6847,12 +6929,12 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
     return PUTER_OK;
 }
 
-/* One event, the end, or a failure; waits unless it may not. */
+/* One event (in `event`, which is zero), the end, or a failure; waits unless
+ * it may not. */
 static int puter__next(puter_client *client, puter_event *event, bool waits)
 {
     puter_result result = PUTER_OK;
     for (;;) {
-        memset(event, 0, sizeof *event);
         if (puter__due(client) != 0) {
             puter__tell(client, event);
             return 1;
@@ -6933,7 +7015,7 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
 static puter_result puter__exchange(puter_client *client, puter__kind kind,
                                     puter_reply *reply)
 {
-    puter_event event;
+    puter_event event = PUTER__ZERO;
     puter_result result = puter__begin(client, kind);
     if (result != PUTER_OK)
         return result;
