@@ -683,6 +683,9 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #ifndef PUTER_NO_STDIO
 #include <dirent.h>
 #include <stdio.h>
@@ -795,21 +798,14 @@ PUTER_API const char *puter_result_name(puter_result result)
 
 /* >> buffer: one growing buffer for everything; characters ----------------*/
 
-/* Room for `extra` more bytes and the NUL. puter_writer is the buffer: what
- * fails, fails once and for all, so that callers ask only at the end. */
-static bool puter__reserve(puter_writer *writer, size_t extra)
+static bool puter__grow(puter_writer *writer, size_t extra)
 {
-    size_t capacity = writer->capacity;
+    size_t capacity = writer->capacity + writer->capacity / 2;
     char *text;
-    if (writer->result != PUTER_OK)
-        return false;
-    if (extra < capacity - writer->length)
-        return true;
     if (extra >= SIZE_MAX / 4 || writer->length >= SIZE_MAX / 4) {
         writer->result = PUTER_ERR_LIMIT;
         return false;
     }
-    capacity += capacity / 2;
     if (capacity <= writer->length + extra)
         capacity = writer->length + extra + 32;
     text = (char *)PUTER_REALLOC(writer->text, capacity);
@@ -820,6 +816,15 @@ static bool puter__reserve(puter_writer *writer, size_t extra)
     writer->text = text;
     writer->capacity = capacity;
     return true;
+}
+
+/* Room for `extra` more bytes and the NUL. puter_writer is the buffer: what
+ * fails, fails once and for all, so that callers ask only at the end. */
+static inline bool puter__reserve(puter_writer *writer, size_t extra)
+{
+    return writer->result == PUTER_OK &&
+           (extra < writer->capacity - writer->length ||
+            puter__grow(writer, extra));
 }
 
 static void puter__append(puter_writer *writer, const void *data, size_t size)
@@ -946,12 +951,12 @@ static int puter__utf8_length(const char *text, size_t available)
     return length;
 }
 
-/* Writes a code point as UTF-8 into at least four bytes; gives how many. */
+/* Writes a code point above U+007F as UTF-8 into at least four bytes; gives
+ * how many. */
 static size_t puter__utf8_encode(uint32_t code, char *out)
 {
     static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    size_t size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    size_t i;
+    size_t size = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4, i;
     for (i = size - 1; i > 0; i--, code >>= 6)
         out[i] = (char)(0x80 | (code & 0x3F));
     out[0] = (char)(lead[size] | code);
@@ -960,11 +965,10 @@ static size_t puter__utf8_encode(uint32_t code, char *out)
 
 #define PUTER__REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
-/* The first byte of `text` that cannot stand in a JSON string unescaped and
- * unchecked: a quote, a backslash, a control byte, or one above 0x7F. Takes
- * eight bytes at a time: a lane's top bit is set where it holds such a byte, or
- * where it lent to a lane below that does, so the lowest hit is a true one. */
-static const char *puter__plain(const char *text, const char *end)
+/* puter__plain, eight bytes at a time: a lane's top bit is set where it holds a
+ * byte that ends the run, or where it lent to a lane below that does, so the
+ * lowest hit is a true one. */
+static const char *puter__plain_words(const char *text, const char *end)
 {
     const uint64_t ones = ~(uint64_t)0 / 255, tops = ones * 0x80;
     while (end - text >= 8) {
@@ -987,6 +991,27 @@ static const char *puter__plain(const char *text, const char *end)
            (unsigned char)*text < 0x80 && *text != '"' && *text != '\\')
         text++;
     return text;
+}
+
+/* The first byte of `text` that cannot stand in a JSON string unescaped and
+ * unchecked: a quote, a backslash, a control byte, or one above 0x7F. Takes
+ * sixteen bytes at a time where the processor can; one above 0x7F is below
+ * 0x20 as well, being signed. */
+static inline const char *puter__plain(const char *text, const char *end)
+{
+#ifdef __SSE2__
+    while (end - text >= 16) {
+        __m128i lanes = _mm_loadu_si128((const __m128i *)(const void *)text);
+        int hits = _mm_movemask_epi8(_mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(lanes, _mm_set1_epi8('"')),
+                         _mm_cmpeq_epi8(lanes, _mm_set1_epi8('\\'))),
+            _mm_cmplt_epi8(lanes, _mm_set1_epi8(0x20))));
+        if (hits != 0)
+            return text + __builtin_ctz((unsigned)hits);
+        text += 16;
+    }
+#endif
+    return puter__plain_words(text, end);
 }
 
 /* -- patterns -- */
@@ -1709,13 +1734,13 @@ static int puter__hex4(const char *text)
 /* What the letter behind a backslash stands for; '\0': it is none, or 'u'. */
 static char puter__escape(char letter)
 {
+    if (letter == 'n' || letter == '"') /* most are one of these */
+        return letter == 'n' ? '\n' : letter;
     switch (letter) {
     case 'b': return '\b';
     case 'f': return '\f';
-    case 'n': return '\n';
     case 'r': return '\r';
     case 't': return '\t';
-    case '"':
     case '\\':
     case '/': return letter;
     default: return '\0';
@@ -2056,6 +2081,8 @@ static size_t puter__decode(const char *text, size_t length, char *out,
         if (unit < 0) {
             memmove(out, text, (size_t)(next - text));
             out += next - text;
+        } else if (unit < 0x80) {
+            *out++ = (char)unit;
         } else if (unit >= 0xD800 && unit <= 0xDBFF) {
             *high = (uint32_t)unit;
         } else if (low && *high != 0) {
