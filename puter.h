@@ -445,8 +445,8 @@ typedef struct puter_event {
     size_t length;
     const puter_tool_call *tool_call;
     const puter_usage *usage;
-    const char *json;       /* the line as received; of a reply that was not
-                               streamed, all of it */
+    const char *json;       /* the line as received, not NUL-ended; of a reply
+                               that was not streamed, all of it */
     size_t json_length;
     puter_event_type type;
 } puter_event;
