@@ -4200,7 +4200,7 @@ struct puter_client {
     char *input;             /* PUTER__INPUT_SIZE bytes for a client's life */
     size_t input_begin;
     size_t input_end;
-    const char *span;        /* body bytes in the input, not yet taken */
+    char *span;              /* body bytes in the input, not yet taken */
     size_t span_length;
     size_t line;             /* where the line begins, in answer->body */
     const char *told;        /* the last whole one, there or in the input... */
@@ -6421,8 +6421,9 @@ static puter_result puter__take_line(puter_client *client)
     if (result != PUTER_OK)
         return result;
     if (discard && whole && body->length == 0) {
+        client->span[take - 1] = '\0'; /* messages quote strings */
         client->told = client->span;
-        client->told_length = take;
+        client->told_length = take - 1;
     } else {
         puter__append(body, client->span, take);
         if (whole && body->result == PUTER_OK)
@@ -6433,7 +6434,7 @@ static puter_result puter__take_line(puter_client *client)
     if (found > 0) {
         puter__append_decoded(&channel->writer, text.start, text.length,
                               text.escaped, &channel->high);
-        client->told_length--; /* the LF */
+        client->told_length = found - 1; /* without its LF */
     } else if (whole && body->result == PUTER_OK) {
         result = puter__read_line(client);
     }

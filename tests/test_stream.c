@@ -553,6 +553,45 @@ static void test_discarded_limit(void)
     }
 }
 
+/* Lines in the middle of an input that is full to its end: what a message
+ * quotes of them ends with them. */
+static void test_full_input(void)
+{
+    static const struct {
+        const char *line, *message;
+    } rows[] = {
+        {"{\"type\":no}\n", "byte 8: not a value: \"{\"type\":no}\""},
+        {"{\"success\":false}\n", "says: {\"success\":false} (HTTP 200)"},
+    };
+    size_t i;
+    int n, discard;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (discard = 0; discard < 2; discard++) {
+            script peer = {0};
+            puter_client *client = script_open(&peer, NULL);
+            puter_request request = {0};
+            script_bytes lines = {0};
+            CHECK_IN("full input, discard %d, %s", discard, rows[i].line);
+            for (n = 0; n < 4000; n++) {
+                const char *line =
+                    n == 1000 ? rows[i].line : "{\"text\":\"Halo\"}\n";
+                note(&lines, line, strlen(line));
+            }
+            note(&lines, "", 1);
+            script_lines(&peer, lines.bytes, BY_LENGTH);
+            request.prompt = "Halo";
+            request.discard = discard;
+            CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+            do
+                n = puter_stream_next(client, NULL);
+            while (n == 1);
+            CHECK(strstr(puter_last_error(client)->message, rows[i].message));
+            CHECK_INT(puter_stream_end(client, NULL), n);
+            free(lines.bytes);
+            script_close(&peer, client);
+        }
+}
+
 /* A failure is repeated, whatever is tried in between. */
 static void test_failure_stays(void)
 {
@@ -615,6 +654,7 @@ int main(void)
     test_outside();
     test_discard();
     test_discarded_limit();
+    test_full_input();
     test_failure_stays();
     test_kept();
     test_odd_members();
