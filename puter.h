@@ -7432,7 +7432,7 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                         "/puterai/chat/models"};
     puter_call_request call = PUTER__ZERO;
     puter_result result = PUTER_OK;
-    puter_event event;
+    puter_event event = PUTER__ZERO;
     size_t i;
     call.interface = "puter-chat-completion";
     call.driver = "ai-chat";
@@ -7509,7 +7509,7 @@ static puter_result puter__call_with(puter_client *client,
 {
     puter_call_request call = PUTER__ZERO;
     puter_result result = puter__enter_for(client, reply);
-    puter_event event;
+    puter_event event = PUTER__ZERO;
     puter_write_end_object(args);
     call.interface = interface_name;
     call.method = method;
