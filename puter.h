@@ -2352,8 +2352,9 @@ static bool puter__is_control(const char *text)
     return s[0] < 0x20 || s[0] == 0x7F || (s[0] == 0xC2 && s[1] < 0xA0);
 }
 
-/* Adds at most `limit` bytes of a string: the secret masked, controls as
- * spaces, never half a character; what does not fit is left out. */
+/* Adds at most `limit` bytes of a string, which ends with a NUL all the same:
+ * the secret is found across the limit. It is masked, controls are spaces, no
+ * character is halved, and what does not fit is left out. */
 static void puter__line_add(puter__line *line, const char *text, size_t limit)
 {
     char *out = line->report->error.message;
@@ -3727,7 +3728,8 @@ static bool puter__is_token(const char *text, size_t length)
 }
 
 /* Free of the control bytes that RFC 9110 section 5.5 forbids in a field, CR
- * and NUL among them. Looks at eight bytes at a time as puter__plain does. */
+ * and NUL among them. Looks at eight bytes at a time as puter__plain_words
+ * does. */
 static bool puter__is_field_text(const char *text, size_t length)
 {
     const uint64_t ones = ~(uint64_t)0 / 255, tops = ones * 0x80;
@@ -4491,6 +4493,7 @@ static void puter__launch(puter_client *client)
     client->span_length = 0;
     client->sent = client->out_start;
     client->streamed = false;
+    client->told = "";
     client->line = client->told_length = 0;
     client->kept = 0;
     client->counted = client->answer->pieces;
@@ -6378,9 +6381,9 @@ static void puter__discard_told(puter_client *client, bool text)
 /* Counts what is taken against max_reply_bytes. */
 static puter_result puter__check_size(puter_client *client, size_t take)
 {
-    uint64_t limit = (uint64_t)client->options.max_reply_bytes;
+    int64_t limit = client->options.max_reply_bytes;
     uint64_t size = (uint64_t)client->kept + client->answer->body.length;
-    if (limit == 0 || size + take <= limit)
+    if (limit < 0 || size + take <= (uint64_t)limit)
         return PUTER_OK;
     return puter__fail(&client->report, PUTER_ERR_LIMIT,
                        "the reply is longer than max_reply_bytes");
@@ -6426,7 +6429,9 @@ static puter_result puter__take_line(puter_client *client)
         client->told_length = take - 1;
     } else {
         puter__append(body, client->span, take);
-        if (whole && body->result == PUTER_OK)
+        if (body->result != PUTER_OK)
+            return puter__body_result(client);
+        if (whole)
             puter__end_line(client);
     }
     client->span += take;
@@ -6435,7 +6440,7 @@ static puter_result puter__take_line(puter_client *client)
         puter__append_decoded(&channel->writer, text.start, text.length,
                               text.escaped, &channel->high);
         client->told_length = found - 1; /* without its LF */
-    } else if (whole && body->result == PUTER_OK) {
+    } else if (whole) {
         result = puter__read_line(client);
     }
     return result == PUTER_OK ? puter__body_result(client) : result;
@@ -6527,6 +6532,9 @@ static puter_result puter__conclude_stream(puter_client *client)
     if (client->line < client->answer->body.length) {
         puter__end_line(client); /* its LF is missing */
         result = puter__read_line(client);
+    } else if (client->request->discard) {
+        client->told = ""; /* other input may stand where it stood */
+        client->told_length = 0;
     }
     if (result == PUTER_OK)
         client->phase = PUTER__REPLIED;
@@ -6957,8 +6965,8 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
     return PUTER_OK;
 }
 
-/* One event (in `event`, which is zero), the end, or a failure; waits unless
- * it may not. */
+/* One event (whose other members stay as they are), the end, or a failure;
+ * waits unless it may not. */
 static int puter__next(puter_client *client, puter_event *event, bool waits)
 {
     puter_result result = PUTER_OK;

@@ -553,6 +553,28 @@ static void test_discarded_limit(void)
     }
 }
 
+/* Half a character that a stream ends with is told when its line is gone. */
+static void test_half_discarded(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_request request = {0};
+    puter_event event;
+    CHECK_IN("half a character, discarded");
+    peer.cut = SCRIPT_BYTES;
+    script_lines(&peer, "{\"type\":\"text\",\"text\":\"\\ud83d\"}\n", BY_LINE);
+    request.prompt = "Halo";
+    request.discard = true;
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    CHECK_STR(event.text, "\xEF\xBF\xBD");
+    CHECK_STR(event.json, "");
+    CHECK_INT(event.json_length, 0);
+    CHECK_INT(puter_stream_next(client, &event), 0);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    script_close(&peer, client);
+}
+
 /* Lines in the middle of an input that is full to its end: what a message
  * quotes of them ends with them. */
 static void test_full_input(void)
@@ -654,6 +676,7 @@ int main(void)
     test_outside();
     test_discard();
     test_discarded_limit();
+    test_half_discarded();
     test_full_input();
     test_failure_stays();
     test_kept();

@@ -90,14 +90,25 @@ static void keep_stream(puter_client *client, const puter_request *request,
     puter_reply_free(&reply);
 }
 
+/* An event comes with the line that it is of, whatever failed. */
+static void check_line(const puter_event *event)
+{
+    if (CHECK(event->json_length > 1)) {
+        CHECK_INT(event->json[0], '{');
+        CHECK_INT(event->json[event->json_length - 1], '}');
+    }
+}
+
 static void stream(puter_client *client, const puter_request *request,
                    outcome *seen)
 {
     puter_event event;
     int next = puter_stream_begin(client, request);
-    while (next >= 0 && (next = puter_stream_next(client, &event)) == 1)
+    while (next >= 0 && (next = puter_stream_next(client, &event)) == 1) {
+        check_line(&event);
         if (event.type == PUTER_EVENT_TEXT)
             keep(seen, event.text, event.length);
+    }
     keep_stream(client, request, seen, next);
 }
 
