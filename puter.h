@@ -3405,7 +3405,15 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
         int error;
         const char *text;
     } known[] = {
-        {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, "the server refused (alert)"},
+        {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE,
+         "the server refused (alert): it may want a version of TLS, suite or "
+         "curve that this build of Mbed TLS lacks, a client's certificate, or "
+         "another host"},
+#ifdef MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER
+        {MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER,
+         "the server chose what Mbed TLS does not take (3.6.6 and 4.1.0: "
+         "RSA-PSS with TLS 1.2, which later ones do)"},
+#endif
         {MBEDTLS_ERR_SSL_INVALID_RECORD,
          "the server does not speak TLS there; is it an http:// address?"},
 #ifdef MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
@@ -3473,6 +3481,15 @@ static int puter__tls_entropy(void *ctx, unsigned char *out, size_t size)
 }
 #endif
 
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+/* Signatures a server may choose from, and many take the first (RFC 8446
+ * section 4.2.3): ECDSA, RSA with PKCS #1, and last RSA-PSS, which TLS 1.3
+ * alone needs and Mbed TLS 3.6.6 and 4.1.0 offer but do not take in TLS 1.2.
+ * The library leaves out what it was built without. */
+static const uint16_t puter__signatures[] = {
+    0x0403, 0x0503, 0x0603, 0x0401, 0x0501, 0x0601, 0x0804, 0x0805, 0x0806, 0};
+#endif
+
 /* Settings for all connections of a client: once. */
 static int puter__tls_configure(puter__tls *tls)
 {
@@ -3503,6 +3520,7 @@ static int puter__tls_configure(puter__tls *tls)
     mbedtls_ssl_conf_rng(&tls->config, mbedtls_ctr_drbg_random, &tls->random);
 #endif
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
+    mbedtls_ssl_conf_sig_algs(&tls->config, puter__signatures);
     mbedtls_ssl_conf_min_tls_version(&tls->config, MBEDTLS_SSL_VERSION_TLS1_2);
 #elif MBEDTLS_VERSION_NUMBER < 0x03000000
     mbedtls_ssl_conf_min_version(&tls->config, MBEDTLS_SSL_MAJOR_VERSION_3,
