@@ -37,7 +37,7 @@ TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) \
            $(FUZZERS:%=$(BUILD)/replay_%)
 HELPERS  = $(addprefix $(BUILD)/checked/,$(EXAMPLES) standin jsoncheck \
                terminal) $(BUILD)/hello
-CHECKS   = $(addprefix tests/,compile switches readme examples secrets)
+CHECKS   = $(addprefix tests/,compile switches readme examples secrets peers)
 HEADERS  = puter.h $(wildcard tests/*.h)
 
 export BUILD CC CXX TLS LIBS STORE
@@ -49,7 +49,7 @@ demo: $(BUILD)/chat $(BUILD)/standin
 	@tests/demo
 
 test: $(TESTS) $(HELPERS)
-	@$(need) -n sanitizers g++ clang || true
+	@$(need) -n sanitizers g++ clang nginx openssl || true
 	@STANDIN=$(BUILD)/checked/standin CHAT=$(BUILD)/checked/chat \
 	    tests/run $(TESTS) $(CHECKS)
 
