@@ -6416,32 +6416,13 @@ static void puter__end_line(puter_client *client)
     client->line = body->length;
 }
 
-/* Takes a line of a stream, or what there is of it. One that came whole and is
- * not to be kept is read where it stands. */
-static puter_result puter__take_line(puter_client *client)
+/* Takes a line, or what there is of it, to the body; one that came whole and
+ * is not to be kept stays where it stands. */
+static puter_result puter__place_line(puter_client *client, size_t take,
+                                      bool whole)
 {
-    puter__channel *channel = &client->answer->text;
     puter_writer *body = &client->answer->body;
-    bool discard = client->request->discard, whole = true;
-    size_t take = 0, found;
-    puter__text text;
-    puter_result result;
-    if (discard)
-        puter__discard_told(client, client->request->tool_count == 0);
-    found = client->line < body->length
-                ? 0
-                : puter__find_text(client->span, client->span_length, &text);
-    take = found;
-    if (found == 0) {
-        const char *end = (const char *)memchr(client->span, '\n',
-                                               client->span_length);
-        whole = end != NULL;
-        take = whole ? (size_t)(end - client->span) + 1 : client->span_length;
-    }
-    result = puter__check_size(client, take);
-    if (result != PUTER_OK)
-        return result;
-    if (discard && whole && body->length == 0) {
+    if (client->request->discard && whole && body->length == 0) {
         client->span[take - 1] = '\0'; /* messages quote strings */
         client->told = client->span;
         client->told_length = take - 1;
@@ -6454,12 +6435,39 @@ static puter_result puter__take_line(puter_client *client)
     }
     client->span += take;
     client->span_length -= take;
-    if (found > 0) {
+    return PUTER_OK;
+}
+
+/* Takes the next line of a stream from the span; reads it if it is whole. */
+static puter_result puter__take_line(puter_client *client)
+{
+    puter__channel *channel = &client->answer->text;
+    size_t take, found = 0;
+    bool whole = true;
+    puter__text text;
+    puter_result result;
+    if (client->request->discard)
+        puter__discard_told(client, client->request->tool_count == 0);
+    if (client->line == client->answer->body.length)
+        found = puter__find_text(client->span, client->span_length, &text);
+    take = found;
+    if (found == 0) {
+        const char *end = (const char *)memchr(client->span, '\n',
+                                               client->span_length);
+        whole = end != NULL;
+        take = whole ? (size_t)(end - client->span) + 1 : client->span_length;
+    }
+    result = puter__check_size(client, take);
+    if (result == PUTER_OK)
+        result = puter__place_line(client, take, whole);
+    if (result != PUTER_OK || !whole)
+        return result;
+    if (found == 0) {
+        result = puter__read_line(client);
+    } else {
         puter__append_decoded(&channel->writer, text.start, text.length,
                               text.escaped, &channel->high);
         client->told_length = found - 1; /* without its LF */
-    } else if (whole) {
-        result = puter__read_line(client);
     }
     return result == PUTER_OK ? puter__body_result(client) : result;
 }
@@ -6550,8 +6558,8 @@ static puter_result puter__conclude_stream(puter_client *client)
     if (client->line < client->answer->body.length) {
         puter__end_line(client); /* its LF is missing */
         result = puter__read_line(client);
-    } else if (client->request->discard) {
-        client->told = ""; /* other input may stand where it stood */
+    } else {
+        client->told = ""; /* other input may stand where the last one did */
         client->told_length = 0;
     }
     if (result == PUTER_OK)
