@@ -798,6 +798,7 @@ PUTER_API const char *puter_result_name(puter_result result)
 
 /* >> buffer: one growing buffer for everything; characters ----------------*/
 
+/* More memory; where there is none, the writer's result says why. */
 static bool puter__grow(puter_writer *writer, size_t extra)
 {
     size_t capacity = writer->capacity + writer->capacity / 2;
@@ -4223,7 +4224,8 @@ struct puter_client {
     char *span;              /* body bytes in the input, not yet taken */
     size_t span_length;
     size_t line;             /* where the line begins, in answer->body */
-    const char *told;        /* the last whole one, there or in the input... */
+    const char *told;        /* the last whole one, there or in the input; ""
+                                once it is gone... */
     size_t told_length;      /* ...and how long it is */
     bool streamed;           /* the reply is lines of JSON */
     int64_t kept;            /* bytes of lines that were discarded, but left
@@ -4539,20 +4541,28 @@ static bool puter__is_for_sink(const puter_client *client)
            puter__is_bytes(client);
 }
 
+/* Whether so many more bytes of body may be kept. */
+static puter_result puter__check_size(puter_client *client, uint64_t take)
+{
+    int64_t limit = client->options.max_reply_bytes;
+    uint64_t size = (uint64_t)client->kept + client->answer->body.length;
+    if (limit < 0 || size + take <= (uint64_t)limit)
+        return PUTER_OK;
+    return puter__fail(&client->report, PUTER_ERR_LIMIT,
+                       "the reply is longer than max_reply_bytes");
+}
+
 /* The head is in: what kind of body follows, and may it be so long? */
 static puter_result puter__begin_body(puter_client *client)
 {
     puter__http *http = &client->http;
-    int64_t limit = client->options.max_reply_bytes;
     client->report.error.http_status = http->status;
     if (client->phase == PUTER__TUNNEL)
         return PUTER_OK; /* a yes has no body, whatever its head says */
     client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
                        puter__listed("*ndjson*", http->content_type);
-    if (http->has_length && limit > 0 && http->left > limit &&
-        !puter__is_for_sink(client))
-        return puter__fail(&client->report, PUTER_ERR_LIMIT,
-                           "the reply is longer than max_reply_bytes");
+    if (http->has_length && !puter__is_for_sink(client))
+        return puter__check_size(client, (uint64_t)http->left);
     return PUTER_OK;
 }
 
@@ -6394,17 +6404,6 @@ static void puter__discard_told(puter_client *client, bool text)
     puter__rewind(&answer->text.writer);
     puter__rewind(&answer->reasoning.writer);
     answer->text.told = answer->reasoning.told = 0;
-}
-
-/* Counts what is taken against max_reply_bytes. */
-static puter_result puter__check_size(puter_client *client, size_t take)
-{
-    int64_t limit = client->options.max_reply_bytes;
-    uint64_t size = (uint64_t)client->kept + client->answer->body.length;
-    if (limit < 0 || size + take <= (uint64_t)limit)
-        return PUTER_OK;
-    return puter__fail(&client->report, PUTER_ERR_LIMIT,
-                       "the reply is longer than max_reply_bytes");
 }
 
 /* The line that stands in the body is whole. */
