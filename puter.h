@@ -1397,6 +1397,28 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
     return count;
 }
 
+/* A number's decimal digits, at the end of `room`; gives where they begin. */
+static const char *puter__integer_text(int64_t number, char room[24])
+{
+    char *at = room + 23;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        *--at = '-';
+    return at;
+}
+
+static void puter__append_integer(puter_writer *writer, int64_t number)
+{
+    char room[24];
+    const char *digits = puter__integer_text(number, room);
+    puter__append(writer, digits, strlen(digits));
+}
+
 /* Lays digits out as ECMAScript does: plain from 1e-6 to 1e21, else with an
  * exponent; whole numbers have no point. */
 static void puter__append_digits(puter_writer *writer, const char *digit,
@@ -1404,18 +1426,11 @@ static void puter__append_digits(puter_writer *writer, const char *digit,
 {
     static const char zeros[] = "0000000000000000000000";
     if (k > 21 || k <= -6) {
-        int exponent = k - 1, scale = 100;
         puter__append(writer, digit, 1);
         puter__append(writer, ".", count > 1);
         puter__append(writer, digit + 1, (size_t)count - 1);
-        puter__append(writer, exponent < 0 ? "e-" : "e+", 2);
-        exponent = abs(exponent);
-        while (scale > exponent)
-            scale /= 10;
-        for (; scale > 0; scale /= 10) {
-            char c = (char)('0' + exponent / scale % 10);
-            puter__append(writer, &c, 1);
-        }
+        puter__append_string(writer, k > 21 ? "e+" : "e");
+        puter__append_integer(writer, k - 1);
     } else if (k <= 0) {
         puter__append(writer, "0.", 2);
         puter__append(writer, zeros, (size_t)-k);
@@ -1450,28 +1465,6 @@ static void puter__append_double(puter_writer *writer, double number)
         exponent = 1;
     count = puter__shortest_digits(mantissa, exponent - 1075, digit, &k);
     puter__append_digits(writer, digit, count, k);
-}
-
-/* A number's decimal digits, at the end of `room`; gives where they begin. */
-static const char *puter__integer_text(int64_t number, char room[24])
-{
-    char *at = room + 23;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    *at = '\0';
-    do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (number < 0)
-        *--at = '-';
-    return at;
-}
-
-static void puter__append_integer(puter_writer *writer, int64_t number)
-{
-    char room[24];
-    const char *digits = puter__integer_text(number, room);
-    puter__append(writer, digits, strlen(digits));
 }
 
 /* >> json write -----------------------------------------------------------*/
@@ -2391,25 +2384,23 @@ static void puter__line_add(puter__line *line, const char *text, size_t limit)
 static void puter__line_format(puter__line *line, const char *format,
                                va_list values)
 {
-    while (*format != '\0') {
-        size_t plain = strcspn(format, "%");
+    for (;;) {
+        size_t plain = strcspn(format, "%"), limit = SIZE_MAX;
+        char room[24];
         puter__line_add(line, format, plain);
         format += plain;
-        if (puter__starts(format, "%.*s")) {
-            int limit = va_arg(values, int);
-            puter__line_add(line, va_arg(values, const char *),
-                            (size_t)limit);
-            format += 4;
-        } else if (puter__starts(format, "%s")) {
-            puter__line_add(line, va_arg(values, const char *), SIZE_MAX);
-            format += 2;
-        } else if (puter__starts(format, "%d")) {
-            char room[24];
-            puter__line_add(line,
-                            puter__integer_text(va_arg(values, int), room),
-                            SIZE_MAX);
+        if (*format == '\0')
+            return;
+        if (format[1] == '.') { /* the rest of %.*s is as long as %s */
+            limit = (size_t)va_arg(values, int);
             format += 2;
         }
+        puter__line_add(line,
+                        format[1] == 'd'
+                            ? puter__integer_text(va_arg(values, int), room)
+                            : va_arg(values, const char *),
+                        limit);
+        format += 2;
     }
 }
 
@@ -3747,20 +3738,10 @@ static bool puter__is_token(const char *text, size_t length)
 }
 
 /* Free of the control bytes that RFC 9110 section 5.5 forbids in a field, CR
- * and NUL among them. Looks at eight bytes at a time as puter__plain_words
- * does. */
+ * and NUL among them. */
 static bool puter__is_field_text(const char *text, size_t length)
 {
-    const uint64_t ones = ~(uint64_t)0 / 255, tops = ones * 0x80;
     const char *end = text + length;
-    while (end - text >= 8) {
-        uint64_t lanes, del;
-        memcpy(&lanes, text, 8);
-        del = lanes ^ ones * 0x7F;
-        if ((((lanes - ones * 0x20) | (del - ones)) & tops & ~lanes) != 0)
-            break;
-        text += 8;
-    }
     for (; text < end; text++)
         if (((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7F)
             return false;
@@ -5327,20 +5308,25 @@ static bool puter__lacks_driver(const puter_client *client, puter_value root)
 
 #define PUTER__REQUEST_MAX ((size_t)50 * 1024 * 1024) /* the service's limit */
 
-/* The type of an image by its first bytes; NULL: none that models take. */
+/* The type of an image by its first bytes, where '?' is any; NULL: none that
+ * models take. */
 static const char *puter__image_type(const void *data, size_t size)
 {
-    const char *p = (const char *)data;
-    if (size >= 8 && memcmp(p, "\x89PNG\r\n\x1A\n", 8) == 0)
-        return "image/png";
-    if (size >= 3 && memcmp(p, "\xFF\xD8\xFF", 3) == 0)
-        return "image/jpeg";
-    if (size >= 6 && (memcmp(p, "GIF87a", 6) == 0 ||
-                      memcmp(p, "GIF89a", 6) == 0))
-        return "image/gif";
-    if (size >= 12 && memcmp(p, "RIFF", 4) == 0 &&
-        memcmp(p + 8, "WEBP", 4) == 0)
-        return "image/webp";
+    static const char *const types[][2] = {
+        {"\x89PNG\r\n\x1A\n", "image/png"}, {"\xFF\xD8\xFF", "image/jpeg"},
+        {"GIF87a", "image/gif"},             {"GIF89a", "image/gif"},
+        {"RIFF????WEBP", "image/webp"},
+    };
+    const char *p = (const char *)data, *first;
+    size_t i, at;
+    for (i = 0; i < PUTER__COUNT(types); i++) {
+        first = types[i][0];
+        for (at = 0; at < size && first[at] != '\0'; at++)
+            if (first[at] != '?' && first[at] != p[at])
+                break;
+        if (first[at] == '\0')
+            return types[i][1];
+    }
     return NULL;
 }
 
@@ -6614,25 +6600,11 @@ static puter_result puter__conclude(puter_client *client)
     return puter__body_result(client);
 }
 
-static puter_result puter__receive(puter_client *client)
+/* Gets more input where the reply needs it. */
+static puter_result puter__receive_more(puter_client *client)
 {
-    puter__http_step step;
-    puter_result result;
+    puter_result result = puter__check_time(client);
     int count;
-    if (client->span_length > 0)
-        return puter__take_line(client);
-    do
-        result = puter__read_step(client, &step);
-    while (result == PUTER_OK &&
-           (step == PUTER__STEP_LINE || step == PUTER__STEP_HEAD));
-    if (result != PUTER_OK)
-        return result;
-    if (step == PUTER__STEP_BODY)
-        return client->streamed ? puter__take_line(client)
-                                : puter__take_span(client);
-    if (step == PUTER__STEP_END)
-        return puter__conclude(client);
-    result = puter__check_time(client);
     if (result != PUTER_OK)
         return result;
     count = puter__fill(client);
@@ -6643,6 +6615,26 @@ static puter_result puter__receive(puter_client *client)
     else if (count <= 0)
         return puter__transport_failed(client, count);
     return PUTER_OK;
+}
+
+static puter_result puter__receive(puter_client *client)
+{
+    puter__http_step step = PUTER__STEP_BODY;
+    puter_result result = PUTER_OK;
+    if (client->span_length == 0) {
+        do
+            result = puter__read_step(client, &step);
+        while (result == PUTER_OK &&
+               (step == PUTER__STEP_LINE || step == PUTER__STEP_HEAD));
+    }
+    if (result != PUTER_OK)
+        return result;
+    if (step == PUTER__STEP_END)
+        return puter__conclude(client);
+    if (step == PUTER__STEP_MORE)
+        return puter__receive_more(client);
+    return client->streamed ? puter__take_line(client)
+                            : puter__take_span(client);
 }
 
 /* -- what to do about a failure -- */
@@ -6746,17 +6738,14 @@ static void puter__tell_text(puter_event *event, puter__channel *channel)
     channel->told = channel->writer.length;
 }
 
-static void puter__tell(puter_client *client, puter_event *event)
+static void puter__tell(puter_client *client, puter_event *event, int due)
 {
     puter__answer *answer = client->answer;
     const puter_image *image;
-    event->type = (puter_event_type)puter__due(client);
-    event->json = answer->body.text;
-    event->json_length = answer->body.length;
-    if (client->streamed) {
-        event->json = client->told;
-        event->json_length = client->told_length;
-    }
+    event->type = (puter_event_type)due;
+    event->json = client->streamed ? client->told : answer->body.text;
+    event->json_length =
+        client->streamed ? client->told_length : answer->body.length;
     switch (event->type) {
     case PUTER_EVENT_REASONING:
         puter__tell_text(event, &answer->reasoning);
@@ -6790,36 +6779,30 @@ static void puter__tell(puter_client *client, puter_event *event)
     }
 }
 
-/* Takes the exchange as far as it goes without waiting, or to an event. */
-static puter_result puter__advance(puter_client *client)
+/* Takes the exchange one step further, which never waits. */
+static puter_result puter__step(puter_client *client)
 {
     puter_result result = PUTER_OK;
     client->want = 0;
-    while (client->phase < PUTER__REPLIED) {
-        if (client->phase != PUTER__RECEIVE)
-            result = puter__check_time(client);
-        if (result == PUTER_OK) {
-            switch (client->phase) {
-            case PUTER__PAUSE:
-                if (puter__now() < client->pause_until)
-                    return PUTER_WAIT;
-                puter__launch(client);
-                break;
-            case PUTER__CONNECT: result = puter__connect(client); break;
-            case PUTER__TUNNEL: result = puter__tunnel(client); break;
+    if (client->phase != PUTER__RECEIVE)
+        result = puter__check_time(client);
+    if (result == PUTER_OK) {
+        switch (client->phase) {
+        case PUTER__PAUSE:
+            if (puter__now() < client->pause_until)
+                return PUTER_WAIT;
+            puter__launch(client);
+            break;
+        case PUTER__CONNECT: result = puter__connect(client); break;
+        case PUTER__TUNNEL: result = puter__tunnel(client); break;
 #ifndef PUTER_NO_TLS
-            case PUTER__HANDSHAKE: result = puter__handshake(client); break;
+        case PUTER__HANDSHAKE: result = puter__handshake(client); break;
 #endif
-            case PUTER__SEND: result = puter__send(client); break;
-            default: result = puter__receive(client);
-            }
+        case PUTER__SEND: result = puter__send(client); break;
+        default: result = puter__receive(client);
         }
-        if (result < 0)
-            result = puter__recover(client, result);
-        if (result != PUTER_OK || puter__due(client) != 0)
-            return result;
     }
-    return result;
+    return result < 0 ? puter__recover(client, result) : result;
 }
 
 /* -- rounds of tools -- */
@@ -6996,8 +6979,9 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
 {
     puter_result result = PUTER_OK;
     for (;;) {
-        if (puter__due(client) != 0) {
-            puter__tell(client, event);
+        int due = puter__due(client);
+        if (due != 0) {
+            puter__tell(client, event, due);
             return 1;
         }
         if (client->phase == PUTER__FAILED) {
@@ -7009,7 +6993,7 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
                 return 0;
             result = puter__next_round(client);
         } else {
-            result = puter__advance(client);
+            result = puter__step(client);
         }
         if (result == PUTER_WAIT && !waits)
             return PUTER_WAIT;
@@ -7329,8 +7313,9 @@ PUTER_API puter_result puter_stream_begin(puter_client *client,
         return result;
     client->request = request;
     result = puter__begin(client, PUTER__STREAM);
-    if (result == PUTER_OK)
-        result = puter__advance(client);
+    while (result == PUTER_OK && client->phase < PUTER__REPLIED &&
+           puter__due(client) == 0)
+        result = puter__step(client);
     if (result < 0)
         puter__finish(client);
     return result == PUTER_WAIT && !client->options.nonblocking ? PUTER_OK
