@@ -1540,13 +1540,12 @@ static void puter__append_escaped(puter_writer *writer, const char *text,
         char *out = writer->text + writer->length;
         memcpy(out, text, (size_t)(stop - text));
         out += stop - text;
-        if (stop < end) {
+        if (stop < end && (unsigned char)*stop < 0x80) {
+            out += puter__escape_encode((unsigned char)*stop++, out);
+        } else if (stop < end) {
             int sequence = puter__utf8_length(stop, (size_t)(end - stop));
-            size_t size = sequence > 1 ? (size_t)sequence : 3;
-            if (sequence == 1)
-                size = puter__escape_encode((unsigned char)*stop, out);
-            else
-                memcpy(out, sequence > 1 ? stop : PUTER__REPLACEMENT, size);
+            size_t size = sequence > 0 ? (size_t)sequence : 3;
+            memcpy(out, sequence > 0 ? stop : PUTER__REPLACEMENT, size);
             out += size;
             stop += abs(sequence);
         }
@@ -1558,12 +1557,9 @@ static void puter__append_escaped(puter_writer *writer, const char *text,
 PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
                                  size_t length)
 {
-    if (writer->comma)
-        puter__append_char(writer, ',');
-    puter__append_char(writer, '"');
+    puter__write_value(writer, "\"", 1);
     puter__append_escaped(writer, text, length);
     puter__append_char(writer, '"');
-    writer->comma = true;
 }
 
 PUTER_API void puter_write_string(puter_writer *writer, const char *text)
