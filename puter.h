@@ -1137,13 +1137,6 @@ static void puter__natural_multiply_add(puter__natural *n, uint32_t factor,
         n->word[n->size++] = (uint32_t)carry;
 }
 
-static void puter__natural_set(puter__natural *n, uint64_t value)
-{
-    n->word[0] = (uint32_t)value;
-    n->word[1] = (uint32_t)(value >> 32);
-    n->size = n->word[1] != 0 ? 2 : n->word[0] != 0 ? 1 : 0;
-}
-
 static void puter__natural_scale10(puter__natural *n, int exponent)
 {
     for (; exponent >= 9; exponent -= 9)
@@ -1165,6 +1158,15 @@ static void puter__natural_shift(puter__natural *n, int bits)
     }
     if (bits % 32 != 0)
         puter__natural_multiply_add(n, (uint32_t)1 << bits % 32, 0);
+}
+
+/* value * 2^bits */
+static void puter__natural_set(puter__natural *n, uint64_t value, int bits)
+{
+    n->word[0] = (uint32_t)value;
+    n->word[1] = (uint32_t)(value >> 32);
+    n->size = n->word[1] != 0 ? 2 : n->word[0] != 0 ? 1 : 0;
+    puter__natural_shift(n, bits);
 }
 
 /* Of a number that is not 0. */
@@ -1278,8 +1280,8 @@ static double puter__decimal_divide(const puter__decimal *d)
     puter__natural upper, lower;
     int exponent = (int)d->point - d->count, shift, precision, i;
     uint64_t mantissa = 0;
-    puter__natural_set(&upper, 0);
-    puter__natural_set(&lower, 1);
+    puter__natural_set(&upper, 0, 0);
+    puter__natural_set(&lower, 1, 0);
     for (i = 0; i < d->count; i++)
         puter__natural_multiply_add(&upper, 10, d->digit[i]);
     puter__natural_scale10(exponent < 0 ? &lower : &upper, abs(exponent));
@@ -1343,17 +1345,13 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
     puter__natural r, s, m_low, m_high, sum;
     bool even = (mantissa & 1) == 0, low, high;
     int uneven = mantissa == (uint64_t)1 << 52 && exponent > -1074;
-    int count = 0, bits = 0;
+    int up = exponent > 0 ? exponent : 0, count = 0, bits = 0;
     while (mantissa >> bits != 0)
         bits++;
-    puter__natural_set(&r, mantissa);
-    puter__natural_set(&s, 1);
-    puter__natural_set(&m_low, 1);
-    puter__natural_set(&m_high, 1);
-    puter__natural_shift(&r, 1 + uneven + (exponent > 0 ? exponent : 0));
-    puter__natural_shift(&s, 1 + uneven + (exponent < 0 ? -exponent : 0));
-    puter__natural_shift(&m_low, exponent > 0 ? exponent : 0);
-    puter__natural_shift(&m_high, uneven + (exponent > 0 ? exponent : 0));
+    puter__natural_set(&r, mantissa, 1 + uneven + up);
+    puter__natural_set(&s, 1, 1 + uneven + up - exponent);
+    puter__natural_set(&m_low, 1, up);
+    puter__natural_set(&m_high, 1, uneven + up);
     /* floor(log10(value)) or one less: 1233 / 4096 is a bit under log10(2) */
     *k = (exponent + bits - 1) * 1233;
     *k = *k >= 0 ? *k / 4096 : -((-*k + 4095) / 4096) - 1;
@@ -7318,39 +7316,41 @@ PUTER_API puter_result puter_stream_begin(puter_client *client,
                                                                 : result;
 }
 
+/* Whether there is a stream to go on with; the failure that kept it from
+ * beginning is repeated. */
+static puter_result puter__check_stream(puter_client *client)
+{
+    if (client == NULL)
+        return PUTER_ERR_NOMEM;
+    if (client->in_tool)
+        return puter__in_tool(client);
+    if (client->phase == PUTER__IDLE &&
+        client->report.error.result == PUTER_OK)
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "no stream has begun");
+    return client->phase == PUTER__IDLE ? client->report.error.result
+                                        : PUTER_OK;
+}
+
 PUTER_API int puter_stream_next(puter_client *client, puter_event *event)
 {
+    puter_result result = puter__check_stream(client);
     puter_event ignored;
     if (event == NULL)
         event = &ignored;
     memset(event, 0, sizeof *event);
-    if (client == NULL)
-        return PUTER_ERR_NOMEM;
-    if (client->phase == PUTER__IDLE)
-        return client->report.error.result != PUTER_OK
-                   ? client->report.error.result
-                   : puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                                 "no stream has begun");
-    return client->in_tool ? (int)puter__in_tool(client)
-                           : puter__next(client, event,
-                                         !client->options.nonblocking);
+    return result != PUTER_OK
+               ? (int)result
+               : puter__next(client, event, !client->options.nonblocking);
 }
 
 PUTER_API puter_result puter_stream_end(puter_client *client,
                                         puter_reply *reply)
 {
+    puter_result result = puter__check_stream(client);
     if (reply != NULL)
         memset(reply, 0, sizeof *reply);
-    if (client == NULL)
-        return PUTER_ERR_NOMEM;
-    if (client->in_tool)
-        return puter__in_tool(client);
-    if (client->phase == PUTER__IDLE)
-        return client->report.error.result != PUTER_OK
-                   ? client->report.error.result
-                   : puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                                 "no stream has begun");
-    return puter__end(client, reply);
+    return result != PUTER_OK ? result : puter__end(client, reply);
 }
 
 PUTER_API puter_result puter_call(puter_client *client,
