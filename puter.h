@@ -966,6 +966,9 @@ static size_t puter__utf8_encode(uint32_t code, char *out)
 
 #define PUTER__REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
+/* -- characters that stand in a JSON string as they are: ASCII without the
+ * control bytes, the quote and the backslash -- */
+
 /* puter__plain, eight bytes at a time: a lane's top bit is set where it holds a
  * byte that ends the run, or where it lent to a lane below that does, so the
  * lowest hit is a true one. */
@@ -988,31 +991,55 @@ static const char *puter__plain_words(const char *text, const char *end)
 #endif
         text += 8;
     }
-    while (text < end && (unsigned char)*text >= 0x20 &&
-           (unsigned char)*text < 0x80 && *text != '"' && *text != '\\')
+    while (text < end && (unsigned char)(*text - 0x20) < 0x60 &&
+           *text != '"' && *text != '\\')
         text++;
     return text;
 }
 
-/* The first byte of `text` that cannot stand in a JSON string unescaped and
- * unchecked: a quote, a backslash, a control byte, or one above 0x7F. Takes
- * sixteen bytes at a time where the processor can; one above 0x7F is below
+#ifdef __SSE2__
+/* A bit for each of sixteen bytes that ends the run: one above 0x7F is below
  * 0x20 as well, being signed. */
+static inline unsigned puter__plain_hits(__m128i lanes)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(
+        _mm_or_si128(_mm_cmpeq_epi8(lanes, _mm_set1_epi8('"')),
+                     _mm_cmpeq_epi8(lanes, _mm_set1_epi8('\\'))),
+        _mm_cmplt_epi8(lanes, _mm_set1_epi8(0x20))));
+}
+#endif
+
+/* The end of the plain run at `text`. */
 static inline const char *puter__plain(const char *text, const char *end)
 {
 #ifdef __SSE2__
-    while (end - text >= 16) {
-        __m128i lanes = _mm_loadu_si128((const __m128i *)(const void *)text);
-        int hits = _mm_movemask_epi8(_mm_or_si128(
-            _mm_or_si128(_mm_cmpeq_epi8(lanes, _mm_set1_epi8('"')),
-                         _mm_cmpeq_epi8(lanes, _mm_set1_epi8('\\'))),
-            _mm_cmplt_epi8(lanes, _mm_set1_epi8(0x20))));
+    for (; end - text >= 16; text += 16) {
+        unsigned hits = puter__plain_hits(
+            _mm_loadu_si128((const __m128i *)(const void *)text));
         if (hits != 0)
-            return text + __builtin_ctz((unsigned)hits);
-        text += 16;
+            return text + __builtin_ctz(hits);
     }
 #endif
     return puter__plain_words(text, end);
+}
+
+/* The same, copied to `out`, which has room for all up to `end`. */
+static inline const char *puter__copy_plain(const char *text, const char *end,
+                                            char *out)
+{
+    const char *stop;
+#ifdef __SSE2__
+    for (; end - text >= 16; text += 16, out += 16) {
+        __m128i lanes = _mm_loadu_si128((const __m128i *)(const void *)text);
+        unsigned hits = puter__plain_hits(lanes);
+        _mm_storeu_si128((__m128i *)(void *)out, lanes);
+        if (hits != 0)
+            return text + __builtin_ctz(hits);
+    }
+#endif
+    stop = puter__plain_words(text, end);
+    memcpy(out, text, (size_t)(stop - text));
+    return stop;
 }
 
 /* -- patterns -- */
@@ -1534,9 +1561,8 @@ static void puter__append_escaped(puter_writer *writer, const char *text,
 {
     const char *end = text + length;
     while (text < end && puter__reserve(writer, (size_t)(end - text) + 6)) {
-        const char *stop = puter__plain(text, end);
         char *out = writer->text + writer->length;
-        memcpy(out, text, (size_t)(stop - text));
+        const char *stop = puter__copy_plain(text, end, out);
         out += stop - text;
         if (stop < end && (unsigned char)*stop < 0x80) {
             out += puter__escape_encode((unsigned char)*stop++, out);
@@ -1555,9 +1581,14 @@ static void puter__append_escaped(puter_writer *writer, const char *text,
 PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
                                  size_t length)
 {
-    puter__write_value(writer, "\"", 1);
+    if (!puter__reserve(writer, 2))
+        return;
+    if (writer->comma)
+        writer->text[writer->length++] = ',';
+    writer->text[writer->length++] = '"';
     puter__append_escaped(writer, text, length);
     puter__append_char(writer, '"');
+    writer->comma = true;
 }
 
 PUTER_API void puter_write_string(puter_writer *writer, const char *text)

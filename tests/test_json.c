@@ -779,6 +779,40 @@ static void test_write_controls(void)
     puter_writer_free(&writer);
 }
 
+/* Text is taken several bytes at a time: each character that is not plain, at
+ * each place of texts of each length, comes back as it went. */
+static void test_write_places(void)
+{
+    static const char *const odd[] = {"\"", "\\", "\n", "\x1F", "\x7F",
+                                      "\xC3\xA9", "\xF0\x9F\x98\x80"};
+    size_t kind, length, at;
+    for (kind = 0; kind < sizeof odd / sizeof *odd; kind++) {
+        size_t size = strlen(odd[kind]);
+        for (length = size; length <= 50; length++) {
+            char *text = (char *)malloc(length);
+            bool back = true;
+            for (at = 0; text && back && at + size <= length; at++) {
+                puter_writer writer = {0};
+                puter_json *json;
+                const char *string;
+                size_t seen;
+                memset(text, 'x', length);
+                memcpy(text + at, odd[kind], size);
+                puter_write_chars(&writer, text, length);
+                json = parse(writer.text, writer.length, NULL);
+                string = puter_json_string(puter_json_root(json), &seen);
+                back = bytes_equal(string, seen, text, length);
+                puter_json_free(json);
+                puter_writer_free(&writer);
+            }
+            CHECK_IN("a character %d in %d bytes, before %d", (int)kind,
+                     (int)length, (int)at);
+            CHECK(back);
+            free(text);
+        }
+    }
+}
+
 static void test_write_nesting(void)
 {
     puter_writer writer = {0};
@@ -1096,6 +1130,7 @@ int main(void)
     test_write_strings();
     test_write_any_bytes();
     test_write_controls();
+    test_write_places();
     test_write_nesting();
     test_write_numbers();
     test_random_numbers();
