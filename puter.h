@@ -549,8 +549,9 @@ PUTER_API puter_result puter_call(puter_client *client,
                                   puter_reply *reply);
 
 /* Reads a path of the API, such as "/version", and waits; a JSON answer is in
- * reply.json, any other in reply.body. The token goes along where there is
- * one. Repeated after a lost connection or 502 to 504: it only reads. */
+ * reply.json, any other in reply.body; a page of HTML is a failure, as it is
+ * where something else than the API answers. The token goes along where there
+ * is one. Repeated after a lost connection or 502 to 504: it only reads. */
 PUTER_API puter_result puter_get(puter_client *client, const char *path,
                                  puter_reply *reply);
 
@@ -965,6 +966,7 @@ static size_t puter__utf8_encode(uint32_t code, char *out)
 }
 
 #define PUTER__REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
+#define PUTER__BOM "\xEF\xBB\xBF"         /* a byte order mark */
 
 /* -- characters that stand in a JSON string as they are: ASCII without the
  * control bytes, the quote and the backslash -- */
@@ -1559,7 +1561,7 @@ static size_t puter__escape_encode(unsigned char c, char *out)
 static void puter__append_escaped(puter_writer *writer, const char *text,
                                   size_t length)
 {
-    const char *end = text + length;
+    const char *end = length > 0 ? text + length : text; /* text may be NULL */
     while (text < end && puter__reserve(writer, (size_t)(end - text) + 6)) {
         char *out = writer->text + writer->length;
         const char *stop = puter__copy_plain(text, end, out);
@@ -1599,9 +1601,14 @@ PUTER_API void puter_write_string(puter_writer *writer, const char *text)
         puter_write_chars(writer, text, strlen(text));
 }
 
+static bool puter__is_finite(double number)
+{
+    return number >= -DBL_MAX && number <= DBL_MAX;
+}
+
 PUTER_API void puter_write_number(puter_writer *writer, double number)
 {
-    if (!(number >= -DBL_MAX && number <= DBL_MAX)) {
+    if (!puter__is_finite(number)) {
         puter_write_null(writer);
         return;
     }
@@ -1995,7 +2002,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
         return r->result;
     }
     r->end = text + length;
-    if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+    if (length >= 3 && memcmp(text, PUTER__BOM, 3) == 0)
         p += 3; /* RFC 8259 section 8.1 allows to ignore it */
     do {
         p = puter__read_value(r, p, &opened);
@@ -2153,29 +2160,20 @@ PUTER_API double puter_json_number(puter_value value)
 
 PUTER_API int64_t puter_json_integer(puter_value value)
 {
-    size_t length, i;
+    puter__decimal d;
+    size_t length;
     const char *text = puter__span(value, &length);
-    bool negative = length > 0 && text[0] == '-';
-    uint64_t limit = (uint64_t)INT64_MAX + negative, sum = 0;
-    double number;
+    uint64_t limit, sum = 0;
+    int i;
     if (!puter__is(value, PUTER_NUMBER))
         return 0;
-    for (i = negative; i < length && puter__is_digit(text[i]); i++) {
-        unsigned digit = (unsigned)(text[i] - '0');
-        if (sum > (limit - digit) / 10) {
-            sum = limit;
-            break;
-        }
-        sum = sum * 10 + digit;
+    puter__decimal_read(&d, text, length);
+    limit = (uint64_t)INT64_MAX + d.negative;
+    for (i = 0; i < d.point && d.count > 0 && sum < limit; i++) {
+        unsigned digit = i < d.count ? d.digit[i] : 0;
+        sum = sum > (limit - digit) / 10 ? limit : sum * 10 + digit;
     }
-    while (i < length && (puter__is_digit(text[i]) || text[i] == '.'))
-        i++;
-    if (i == length) /* no exponent */
-        return negative ? (int64_t)(0 - sum) : (int64_t)sum;
-    number = puter__read_double(text, length);
-    if (number >= 9223372036854775807.0)
-        return INT64_MAX;
-    return number <= -9223372036854775808.0 ? INT64_MIN : (int64_t)number;
+    return d.negative ? (int64_t)(0 - sum) : (int64_t)sum;
 }
 
 PUTER_API bool puter_json_bool(puter_value value)
@@ -2352,16 +2350,28 @@ typedef struct puter__line {
     size_t length;
 } puter__line;
 
-/* How many bytes at `text` are the secret, or its beginning: a service may
- * quote it cut short, and eight bytes of it are no accident. */
+/* How many bytes at `text` are the secret, or its beginning, as it is or with
+ * the escapes of JSON: a service may quote it cut short, and eight characters
+ * of it are no accident. */
 static size_t puter__secret_at(const puter__report *report, const char *text,
                                size_t length)
 {
-    size_t same = 0;
-    while (same < length && same < report->secret_length &&
-           text[same] == report->secret[same])
-        same++;
-    return same >= 8 || same == report->secret_length ? same : 0;
+    const char *secret = report->secret;
+    size_t at = 0, same = 0;
+    for (; at < length && same < report->secret_length; same++) {
+        if (text[at] == secret[same])
+            at++;
+        else if (length - at >= 2 && text[at] == '\\' &&
+                 text[at + 1] == secret[same])
+            at += 2;
+        else if (length - at >= 6 && text[at] == '\\' &&
+                 text[at + 1] == 'u' &&
+                 puter__hex4(text + at + 2) == secret[same])
+            at += 6;
+        else
+            break;
+    }
+    return same >= 8 || same == report->secret_length ? at : 0;
 }
 
 /* Whether a character steers a terminal: C0, DEL, C1 (U+0080 to U+009F). */
@@ -4392,6 +4402,18 @@ PUTER_API const char *puter_client_tls_version(const puter_client *client)
     return "";
 }
 
+/* Whether the service may have the whole request: what of it is in a record
+ * that TLS has still to send may have gone out with an alert. */
+static bool puter__may_have_all(const puter_client *client)
+{
+    size_t sent = client->sent;
+#ifndef PUTER_NO_TLS
+    if (client->tls.active)
+        sent += client->tls.pending;
+#endif
+    return sent >= client->out.length;
+}
+
 /* A result for the transport's failure; one that has not said why gets its
  * sentence here. */
 static puter_result puter__transport_failed(puter_client *client, int result)
@@ -4403,8 +4425,7 @@ static puter_result puter__transport_failed(puter_client *client, int result)
                     "%s: the connection to %s was lost; %s",
                     puter__stage(client), client->url.host,
                     client->http.head_lines > 0 ? "the reply is cut short"
-                    : client->phase == PUTER__RECEIVE &&
-                            client->sent == client->out.length
+                    : puter__may_have_all(client)
                         ? "a model may have run: look before asking again"
                         : "nothing was asked yet: try again");
     return (puter_result)result;
@@ -4567,7 +4588,8 @@ static puter_result puter__begin_body(puter_client *client)
         return PUTER_OK; /* a yes has no body, whatever its head says */
     client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
                        puter__listed("*ndjson*", http->content_type);
-    if (http->has_length && !puter__is_for_sink(client))
+    if (http->has_length && !puter__is_for_sink(client) &&
+        !(client->streamed && client->request->discard))
         return puter__check_size(client, (uint64_t)http->left);
     return PUTER_OK;
 }
@@ -4746,7 +4768,6 @@ static puter_result puter__send(puter_client *client)
             return puter__transport_failed(client, count);
     }
     puter__forget_error(client); /* of a write; the reply counts */
-    client->http.close |= client->sent < client->out.length;
     client->phase = PUTER__RECEIVE;
     return PUTER_OK;
 }
@@ -5459,6 +5480,25 @@ static puter_result puter__check_tool(puter_client *client,
                              PUTER_OBJECT);
 }
 
+/* Reads extra_args into client->json. */
+static puter_result puter__check_extra(puter_client *client)
+{
+    const puter_request *request = client->request;
+    puter_result result = puter__check_json(
+        client, "extra_args", request->extra_args, PUTER_OBJECT);
+    size_t i = request->tool_count;
+    if (result != PUTER_OK || request->extra_args == NULL ||
+        puter_json_type(puter__member(puter_json_root(&client->json),
+                                      "messages")) == PUTER_MISSING)
+        return result;
+    while (i > 0)
+        if (request->tools[--i].call != NULL)
+            return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                               "extra_args has messages, which leaves no place "
+                               "for what tools give; set no tool's call");
+    return PUTER_OK;
+}
+
 /* Finds what the service would refuse, before anything is sent. */
 static puter_result puter__check_request(puter_client *client,
                                          const puter_request *request)
@@ -5474,6 +5514,9 @@ static puter_result puter__check_request(puter_client *client,
     if (request->prompt != NULL && request->prompt[0] == '\0')
         return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                            "the prompt is empty");
+    if (request->has_temperature && !puter__is_finite(request->temperature))
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "the temperature is no number");
     for (i = 0; i < request->message_count && result == PUTER_OK; i++)
         result = puter__check_message(client, &request->messages[i], i);
     for (i = 0; i < request->tool_count && result == PUTER_OK; i++)
@@ -5495,6 +5538,15 @@ static void puter__write_data_url(puter_writer *out, const void *data,
     puter__append_base64(out, data, size);
     puter__append(out, "\"", 1);
     out->comma = true;
+}
+
+/* A document as a value: what may stand before a document, a byte order mark,
+ * may not stand inside of one. */
+static void puter__write_document(puter_writer *out, const char *text)
+{
+    if (puter__starts(text, PUTER__BOM))
+        text += strlen(PUTER__BOM);
+    puter_write_raw(out, text, strlen(text));
 }
 
 static void puter__write_url(puter_writer *out, const char *type,
@@ -5519,7 +5571,7 @@ static void puter__write_url(puter_writer *out, const char *type,
 static void puter__write_part(puter_writer *out, const puter_part *part)
 {
     if (part->type == PUTER_PART_JSON) {
-        puter_write_raw(out, part->text, strlen(part->text));
+        puter__write_document(out, part->text);
         return;
     }
     puter_write_begin_object(out);
@@ -5559,7 +5611,7 @@ static void puter__write_input(puter_writer *out, const char *arguments)
         arguments = "{}";
     json = puter_json_parse(arguments, strlen(arguments), &error);
     if (puter__is(puter_json_root(json), PUTER_OBJECT)) {
-        puter_write_raw(out, arguments, strlen(arguments));
+        puter__write_document(out, arguments);
     } else if (error.result == PUTER_ERR_NOMEM) {
         out->result = PUTER_ERR_NOMEM;
     } else {
@@ -5588,7 +5640,7 @@ static void puter__write_message(puter_writer *out,
 {
     size_t i;
     if (message->json != NULL) {
-        puter_write_raw(out, message->json, strlen(message->json));
+        puter__write_document(out, message->json);
         return;
     }
     puter_write_begin_object(out);
@@ -5644,7 +5696,7 @@ static void puter__write_messages(puter_writer *out,
 static void puter__write_tool(puter_writer *out, const puter_tool *tool)
 {
     if (tool->json != NULL) {
-        puter_write_raw(out, tool->json, strlen(tool->json));
+        puter__write_document(out, tool->json);
         return;
     }
     puter_write_begin_object(out);
@@ -5655,7 +5707,7 @@ static void puter__write_tool(puter_writer *out, const puter_tool *tool)
     puter__write_member(out, "description", tool->description);
     if (tool->parameters != NULL) {
         puter_write_key(out, "parameters");
-        puter_write_raw(out, tool->parameters, strlen(tool->parameters));
+        puter__write_document(out, tool->parameters);
     }
     puter_write_end_object(out);
     puter_write_end_object(out);
@@ -5774,10 +5826,8 @@ static void puter__write_body(puter_client *client)
     puter_write_key(out, "args");
     if (chat)
         puter__write_args(client);
-    else if (call->args != NULL)
-        puter_write_raw(out, call->args, strlen(call->args));
     else
-        puter_write_raw(out, "{}", 2);
+        puter__write_document(out, call->args != NULL ? call->args : "{}");
     puter_write_end_object(out);
 }
 
@@ -5879,8 +5929,7 @@ static puter_result puter__encode(puter_client *client)
     puter_result result = PUTER_OK;
     puter__wipe_request(client);
     if (client->kind <= PUTER__STREAM)
-        result = puter__check_json(client, "extra_args",
-                                   client->request->extra_args, PUTER_OBJECT);
+        result = puter__check_extra(client);
     if (result != PUTER_OK)
         return result;
     if (puter__reserve(out, room)) {
@@ -5925,6 +5974,17 @@ static const char *puter__role(puter_value role)
     return NULL;
 }
 
+/* Whether JSON can be read back: each part of it could, and may yet be nested
+ * too deeply as a part. */
+static puter_result puter__check_document(const char *text, size_t length)
+{
+    puter_error error;
+    puter_json_free(puter_json_parse(text, length, &error));
+    return error.result == PUTER_OK || error.result == PUTER_ERR_NOMEM
+               ? error.result
+               : PUTER_ERR_ARGUMENT;
+}
+
 /* Takes over the text of a message. */
 static puter_result puter__history_take(puter_history *history,
                                         const char *role, puter_writer *text)
@@ -5959,6 +6019,8 @@ static puter_result puter__history_message(puter_history *history,
 {
     puter_writer text = PUTER__ZERO;
     puter__write_message(&text, message);
+    if (text.result == PUTER_OK)
+        text.result = puter__check_document(text.text, text.length);
     return puter__history_take(history, message->role, &text);
 }
 
@@ -6279,8 +6341,10 @@ PUTER_API puter_result puter_history_load(puter_history *history,
     puter__report report = PUTER__ZERO;
     puter_result result = PUTER_ERR_ARGUMENT;
     puter_json *json = puter_json_parse(text, length, &report.error);
-    if (json == NULL)
-        result = report.error.result;
+    if (report.error.result == PUTER_ERR_NOMEM)
+        result = PUTER_ERR_NOMEM;
+    else if (json == NULL)
+        report.error.result = result;
     else if (puter__is(puter_json_root(json), PUTER_ARRAY))
         result = puter__history_array(&loaded, puter_json_root(json));
     if (json != NULL && result == PUTER_ERR_ARGUMENT)
@@ -6597,7 +6661,8 @@ static puter_result puter__conclude_whole(puter_client *client)
     if (result == PUTER_ERR_NOMEM)
         return puter__client_memory(client);
     if (result == PUTER_OK &&
-        puter_json_type(puter_json_root(&client->json)) >= PUTER_ARRAY)
+        (client->kind == PUTER__GET ||
+         puter_json_type(puter_json_root(&client->json)) >= PUTER_ARRAY))
         result = puter__read_reply(client);
     else
         result = puter__no_sense(client, http->status < 300
@@ -6607,12 +6672,13 @@ static puter_result puter__conclude_whole(puter_client *client)
     return result;
 }
 
-/* The message has ended: the connection is kept where it may be used again,
- * and the reply is read. */
+/* The message has ended. The connection is kept where both messages went over
+ * it whole and nothing came behind (RFC 9112 section 9.3). */
 static puter_result puter__conclude(puter_client *client)
 {
     puter_result result;
-    if (client->http.close || client->input_begin != client->input_end)
+    if (client->http.close || client->sent < client->out.length ||
+        client->input_begin != client->input_end)
         puter__disconnect(client);
     client->idle_since = puter__now();
     result = client->streamed ? puter__conclude_stream(client)
@@ -6625,21 +6691,20 @@ static puter_result puter__conclude(puter_client *client)
     return puter__body_result(client);
 }
 
-/* Gets more input where the reply needs it. */
+/* Gets more input where the reply needs it. What has come counts first: the
+ * caller may have been slow, not the service. */
 static puter_result puter__receive_more(puter_client *client)
 {
-    puter_result result = puter__check_time(client);
-    int count;
-    if (result != PUTER_OK)
-        return result;
-    count = puter__fill(client);
-    if (puter__must_wait(client, count))
-        return PUTER_WAIT;
-    if (count == 0 && client->http.state == PUTER__BODY_CLOSE)
+    int count = puter__fill(client);
+    puter_result result;
+    if (count == 0 && client->http.state == PUTER__BODY_CLOSE) {
         client->http.state = PUTER__COMPLETE;
-    else if (count <= 0)
+        return PUTER_OK;
+    }
+    if (count <= 0 && !puter__must_wait(client, count))
         return puter__transport_failed(client, count);
-    return PUTER_OK;
+    result = puter__check_time(client);
+    return result == PUTER_OK && count <= 0 ? PUTER_WAIT : result;
 }
 
 static puter_result puter__receive(puter_client *client)
@@ -6658,8 +6723,11 @@ static puter_result puter__receive(puter_client *client)
         return puter__conclude(client);
     if (step == PUTER__STEP_MORE)
         return puter__receive_more(client);
-    return client->streamed ? puter__take_line(client)
-                            : puter__take_span(client);
+    result = client->streamed ? puter__take_line(client)
+                              : puter__take_span(client);
+    if (result != PUTER_OK) /* what comes behind is not looked at */
+        puter__disconnect(client);
+    return result;
 }
 
 /* -- what to do about a failure -- */
@@ -6672,8 +6740,7 @@ static bool puter__may_resend(const puter_client *client, puter_result result)
     return client->reused && !client->resent &&
            (result == PUTER_ERR_CLOSED || result == PUTER_ERR_TLS) &&
            client->http.head_lines == 0 &&
-           (client->sent < client->out.length ||
-            client->kind == PUTER__GET);
+           (!puter__may_have_all(client) || client->kind == PUTER__GET);
 }
 
 /* Whether a failure is one to wait out: the gate's "too many requests" came
@@ -7022,8 +7089,11 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
         }
         if (result == PUTER_WAIT && !waits)
             return PUTER_WAIT;
-        if (result == PUTER_WAIT)
+        if (result == PUTER_WAIT) {
             result = puter__wait(client);
+            if (result < 0)
+                result = puter__recover(client, result);
+        }
         if (result < 0 && client->phase != PUTER__FAILED) {
             puter__disconnect(client);
             puter__give_up(client);
@@ -7037,7 +7107,9 @@ static void puter__give(puter_client *client, puter_reply *reply)
     puter__answer *answer = client->answer;
     const char *body = puter__or_empty(answer->body.text);
     bool bytes = client->kind >= PUTER__CALL &&
-                 !puter__listed("*json*", client->http.content_type);
+                 (client->phase == PUTER__REPLIED
+                      ? client->json.count == 0
+                      : !puter__listed("*json*", client->http.content_type));
     *reply = answer->reply;
     reply->text = puter__or_empty(answer->text.writer.text);
     reply->length = answer->text.writer.length;
@@ -7078,6 +7150,8 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
     if (reply != NULL)
         puter__give(client, reply);
     puter__finish(client);
+    if (result == PUTER_OK) /* nor was there any other */
+        puter__forget_error(client);
     return result;
 }
 
@@ -7671,10 +7745,7 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
     puter_write_begin_object(&args);
     puter__write_member(&args, "key", key);
     puter_write_key(&args, "value");
-    if (value_json != NULL)
-        puter_write_raw(&args, value_json, strlen(value_json));
-    else
-        puter_write_null(&args);
+    puter__write_document(&args, value_json != NULL ? value_json : "null");
     return puter__call_with(client, "puter-kvstore", "set",
                             !puter__is_empty(key), &args, puter__read_any,
                             reply);
@@ -7865,6 +7936,14 @@ static void puter__keep_user(puter_client *client, const char *text,
     *out = '\0';
 }
 
+/* Whether the token would leave this machine for all to read. */
+static bool puter__is_exposed(const puter_client *client,
+                              const puter__url *next)
+{
+    return !client->url.secure && !client->transport->secure &&
+           !client->options.allow_plain_http && !puter__url_is_loopback(next);
+}
+
 static puter_result puter__bad_proxy(puter_client *client)
 {
     client->proxy.port = 0;
@@ -7893,6 +7972,11 @@ static puter_result puter__set_proxy(puter_client *client)
     if (strlen(text) >= sizeof plain - 7 ||
         !puter__url_read(&client->proxy, plain))
         return puter__bad_proxy(client);
+    if (puter__is_exposed(client, &client->proxy))
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "plain http through the proxy %s: anyone on the way "
+                           "could read the token; use https://, or set "
+                           "allow_plain_http", client->proxy.host);
     return client->report.error.result;
 }
 
@@ -7926,8 +8010,7 @@ static puter_result puter__check_options(puter_client *client)
          !puter__is_field_text(o->user_agent, strlen(o->user_agent))))
         return puter__fail(report, PUTER_ERR_ARGUMENT,
                            "origin_header or user_agent holds a control byte");
-    if (!client->url.secure && !client->transport->secure &&
-        !o->allow_plain_http && !puter__url_is_loopback(&client->url))
+    if (puter__is_exposed(client, &client->url))
         return puter__fail(report, PUTER_ERR_ARGUMENT,
                            "%s is plain http: anyone on the way could read "
                            "the token; use https://, or set "
@@ -8043,6 +8126,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__PLAIN_DOUBLE
 #undef PUTER__ZERO
 #undef PUTER__REPLACEMENT
+#undef PUTER__BOM
 #undef PUTER__MAX_DEPTH
 #undef PUTER__MAX_DOCUMENT
 #undef PUTER__TYPE

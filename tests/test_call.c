@@ -1096,6 +1096,52 @@ static void test_reading(void)
     script_close(&peer, client);
 }
 
+/* What a path gives may be any JSON, and says itself what it is. */
+static void test_read_values(void)
+{
+    static const char *const rows[] = {"true", "\"ok\"", "17", "null", "{}"};
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_reply reply;
+        CHECK_IN("value %s", rows[i]);
+        script_reply(&peer, 200, rows[i]);
+        CHECK_INT(puter_get(client, "/value", &reply), PUTER_OK);
+        CHECK_STR(reply.json, rows[i]);
+        CHECK_INT(reply.size, 0);
+        puter_reply_free(&reply);
+        script_typed_reply(&peer, 200, "text/html", rows[i]);
+        CHECK_INT(puter_get(client, "/value", &reply), PUTER_OK);
+        CHECK_STR(reply.json, rows[i]);
+        CHECK_INT(reply.size, 0);
+        puter_reply_free(&reply);
+        script_typed_reply(&peer, 200, "text/html", "<p>Halo");
+        CHECK_INT(puter_get(client, "/value", &reply), PUTER_ERR_PROTOCOL);
+        puter_reply_free(&reply);
+        script_close(&peer, client);
+    }
+}
+
+/* A connection that is lost is lost, whether reading or waiting tells. */
+static void test_lost_waiting(void)
+{
+    int waiting;
+    for (waiting = 0; waiting < 2; waiting++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        script_connection *first = script_current(&peer);
+        CHECK_IN("lost %s", waiting ? "waiting" : "reading");
+        *(waiting ? &first->wait_result : &first->read_result) =
+            PUTER_ERR_CLOSED;
+        script_next_connection(&peer);
+        script_reply(&peer, 200, "[1]");
+        CHECK_INT(puter_get(client, "/list", NULL), PUTER_OK);
+        CHECK_INT(peer.opens, 2);
+        script_close(&peer, client);
+    }
+}
+
 /* A path that is none, or that could say more than a path. */
 static void test_refused_paths(void)
 {
@@ -1230,6 +1276,8 @@ int main(void)
     test_repeated_lists();
     test_lists_given_up();
     test_reading();
+    test_read_values();
+    test_lost_waiting();
     test_refused_paths();
     test_pictures();
     test_picture_of_an_answer();

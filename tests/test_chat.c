@@ -246,6 +246,39 @@ static void test_extra_args_win(void)
     script_close(&peer, client);
 }
 
+/* A byte order mark may stand before a caller's JSON, but not inside of what
+ * is sent. */
+static void test_byte_order_marks(void)
+{
+#define BOM "\xEF\xBB\xBF"
+    static const puter_part part = {.type = PUTER_PART_JSON,
+                                    .text = BOM "{\"type\":\"x\"}"};
+    static const puter_tool_call call = {"c", "f", BOM "{\"a\":1}"};
+    static const puter_message messages[] = {
+        {.json = BOM "{\"role\":\"user\",\"content\":\"Halo\"}"},
+        {.role = "user", .parts = &part, .part_count = 1},
+        {.role = "assistant", .tool_calls = &call, .tool_call_count = 1}};
+    static const puter_tool tools[] = {
+        {.name = "f", .parameters = BOM "{\"type\":\"object\"}"},
+        {.json = BOM "{\"type\":\"web_search\"}"}};
+    puter_request request = {0};
+    CHECK_IN("byte order marks");
+    request.messages = messages;
+    request.message_count = COUNT(messages);
+    request.tools = tools;
+    request.tool_count = COUNT(tools);
+    request.extra_args = BOM "{\"top_p\":1}";
+    check_args(&request,
+               "{\"messages\":[{\"role\":\"user\",\"content\":\"Halo\"},"
+               "{\"role\":\"user\",\"content\":[{\"type\":\"x\"}]},"
+               "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\","
+               "\"id\":\"c\",\"name\":\"f\",\"input\":{\"a\":1}}]}],"
+               "\"tools\":[{\"type\":\"function\",\"function\":"
+               "{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}},"
+               "{\"type\":\"web_search\"}],\"top_p\":1}");
+#undef BOM
+}
+
 /* test_mode stands beside args; a stream is asked for only by a stream. */
 static void test_mode_and_stream(void)
 {
@@ -526,8 +559,18 @@ static void check_refused(const puter_options *options,
     script_close(&peer, client);
 }
 
+static int no_tool(void *user, const puter_tool_call *call,
+                   puter_writer *result)
+{
+    (void)user;
+    (void)call;
+    (void)result;
+    return 0;
+}
+
 static void test_refused_questions(void)
 {
+    static const puter_tool tool = {.name = "f", .call = no_tool};
     static const char *const bad_json[] = {"",   "{",      "[]",     "5",
                                            "{}x", "{\"a\":}", "null"};
     puter_message message = {0}, messages[2] = {0};
@@ -554,6 +597,19 @@ static void test_refused_questions(void)
     messages[1].content = "Halo";
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
     request.message_count = 0;
+    CHECK_IN("a temperature that is none");
+    request.has_temperature = true;
+    request.temperature = strtod("nan", NULL);
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    request.temperature = strtod("inf", NULL);
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    request.has_temperature = false;
+    CHECK_IN("messages without a place for what tools give");
+    request.tools = &tool;
+    request.tool_count = 1;
+    request.extra_args = "{\"messages\":[{\"content\":\"mine\"}]}";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    request.tool_count = 0;
     for (i = 0; i < COUNT(bad_json); i++) {
         CHECK_IN("extra_args %s", bad_json[i]);
         request.extra_args = bad_json[i];
@@ -1628,6 +1684,31 @@ static void test_cut_token_is_not_told(void)
     }
 }
 
+/* Nor where a reply has it with escapes, and no words of its own to quote. */
+static void test_escaped_token_is_not_told(void)
+{
+    static const char *const shapes[] = {
+        "{\"detail\":\"%s\"}", "{\"detail\":\"%s", "<p>%s"};
+    char escaped[6 * sizeof SCRIPT_TOKEN], body[512], *out;
+    size_t i, at, which;
+    for (i = 0; i < COUNT(shapes) * (sizeof SCRIPT_TOKEN - 1); i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("escaped token %d", (int)i);
+        which = i / COUNT(shapes);
+        out = escaped;
+        for (at = 0; at < sizeof SCRIPT_TOKEN - 1; at++)
+            out += sprintf(out, at == which || at % 5 == 1 ? "\\u%04x" : "%c",
+                           SCRIPT_TOKEN[at]);
+        snprintf(body, sizeof body, shapes[i % COUNT(shapes)], escaped);
+        script_reply(&peer, 400, body);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_REQUEST);
+        CHECK(strstr(puter_last_error(client)->message, "***"));
+        CHECK(!strstr(puter_last_error(client)->message, "\\u00"));
+        script_close(&peer, client);
+    }
+}
+
 /* Words of many bytes a character are cut between two of them. */
 static void test_message_is_cut_between_characters(void)
 {
@@ -2132,6 +2213,7 @@ int main(void)
     test_own_head_lines();
     test_arguments();
     test_extra_args_win();
+    test_byte_order_marks();
     test_mode_and_stream();
     test_turns();
     test_parts();
@@ -2163,6 +2245,7 @@ int main(void)
     test_retry_after();
     test_token_is_not_told();
     test_cut_token_is_not_told();
+    test_escaped_token_is_not_told();
     test_message_is_cut_between_characters();
     test_last_error();
     test_retries();

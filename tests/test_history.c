@@ -341,8 +341,9 @@ static void test_bad_turns(void)
  * not spoil every request and every file from then on. */
 static void test_bad_arguments(void)
 {
-    static const char *const arguments[] = {"{\"city\":", "Rome", "[1]",
-                                            "\"Rome\"", "{} {}", "null"};
+    static const char *const arguments[] = {
+        "{\"city\":", "Rome", "[1]", "\"Rome\"", "{} {}", "null",
+        "\xEF\xBB\xBF{}"};
     size_t i;
     for (i = 0; i < COUNT(arguments); i++) {
         puter_history history = {0};
@@ -360,6 +361,29 @@ static void test_bad_arguments(void)
         puter_writer_free(&out);
         puter_history_free(&history);
     }
+}
+
+/* Arguments that can be read, but not as deep in a message as they stand
+ * there: they are not added, and spoil nothing. */
+static void test_deep_arguments(void)
+{
+    enum { LEVELS = 998 };
+    char arguments[2 * LEVELS + 8];
+    puter_history history = {0};
+    puter_tool_call call = {"c1", "f", arguments};
+    puter_reply reply = reply_of("One.", 1);
+    CHECK_IN("deep arguments");
+    memset(arguments, '[', 5 + LEVELS);
+    memset(arguments + 5 + LEVELS, ']', LEVELS);
+    memcpy(arguments, "{\"a\":", 5);
+    memcpy(arguments + 5 + 2 * LEVELS, "}", 2);
+    reply.tool_calls = &call;
+    puter_history_add(&history, "user", "Halo");
+    CHECK_INT(puter_history_add_reply(&history, &reply), PUTER_ERR_ARGUMENT);
+    CHECK_INT(history.message_count, 1);
+    CHECK_INT(puter_history_add(&history, "user", "Halo?"), PUTER_OK);
+    check_whole(&history);
+    puter_history_free(&history);
 }
 
 /* A call that came without an id can be answered all the same. */
@@ -651,7 +675,7 @@ static void check_not_loaded(const char *text, size_t length)
     before = saved(&history);
     memset(&error, 0xA5, sizeof error);
     result = puter_history_load(&history, exact, length, &error);
-    CHECK(result < 0);
+    CHECK_INT(result, PUTER_ERR_ARGUMENT);
     CHECK_INT(error.result, result);
     CHECK(error.message[0]);
     CHECK_INT(puter_history_load(&history, exact, length, NULL), result);
@@ -1040,6 +1064,7 @@ int main(void)
     test_replies();
     test_bad_turns();
     test_bad_arguments();
+    test_deep_arguments();
     test_calls_without_id();
     test_results();
     test_refused_results();

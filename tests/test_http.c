@@ -521,8 +521,7 @@ static void test_short_writes(void)
 static void test_early_reply(void)
 {
     static const char early[] =
-        "HTTP/1.1 401 Unauthorized\r\n" JSON
-        "Content-Length: 44\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 401 Unauthorized\r\n" JSON "Content-Length: 44\r\n\r\n"
         "{\"message\":\"No.\",\"code\":\"token_auth_failed\"}";
     size_t room;
     int cut;
@@ -541,12 +540,16 @@ static void test_early_reply(void)
             connection->end = SCRIPT_RESET;
             connection->write_result = PUTER_ERR_CLOSED;
             connection->write_room = room;
+            script_next_connection(&peer);
+            script_reply(&peer, 200, "{\"success\":true,\"result\":\"Halo\"}");
             peer.cut = (script_cut)cut;
             peer.write_most = 100;
             CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL),
                       PUTER_ERR_AUTH);
             script_check_failure(client, PUTER_ERR_AUTH);
             CHECK_STR(puter_last_error(client)->code, "token_auth_failed");
+            CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+            CHECK_INT(peer.opens, 2); /* half a request went over the first */
             script_close(&peer, client);
         }
 }

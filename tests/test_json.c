@@ -678,6 +678,13 @@ static void test_integers(void)
         {"0.9999999", 0},
         {"12.5e1", 125},
         {"100e-2", 1},
+        {"9007199254740993e0", 9007199254740993},
+        {"-9.007199254740993e15", -9007199254740993},
+        {"12345678901234567890e-1", 1234567890123456789},
+        {"9223372036854775807.0e0", INT64_MAX},
+        {"0e999999999", 0},
+        {"0.000e5", 0},
+        {"5e-1", 0},
     };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -725,6 +732,12 @@ static void test_write_strings(void)
         {TEXT("\xF0\x9F\x98z"), "\"\xEF\xBF\xBDz\""},
     };
     size_t i;
+    {
+        puter_writer writer = {0};
+        CHECK_IN("writing no characters");
+        puter_write_chars(&writer, NULL, 0);
+        check_written(&writer, "\"\"");
+    }
     for (i = 0; i < sizeof rows / sizeof *rows; i++) {
         puter_writer writer = {0};
         CHECK_IN("writing string %d", (int)i);

@@ -298,6 +298,32 @@ static void test_early_ends(void)
     }
 }
 
+/* Plain http to this machine needs no leave, but through another one it does:
+ * that one would see the token. */
+static void test_exposed_token(void)
+{
+    static const char *const proxies[] = {"http://proxy.example:3128",
+                                          "http://127.0.0.1:3128"};
+    int i;
+    for (i = 0; i < 4; i++) {
+        puter_options options = {0};
+        script peer = {0};
+        puter_client *client;
+        CHECK_IN("plain http through %s, %d", proxies[i / 2], i % 2);
+        options.proxy = proxies[i / 2];
+        options.allow_plain_http = i % 2 != 0;
+        client = script_open(&peer, &options);
+        script_text(&peer, YES);
+        script_reply(&peer, 200, HALO);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL),
+                  i == 0 ? PUTER_ERR_ARGUMENT : PUTER_OK);
+        CHECK_INT(peer.opens, i != 0);
+        if (i == 0)
+            script_check_failure(client, PUTER_ERR_ARGUMENT);
+        script_close(&peer, client);
+    }
+}
+
 /* One that cannot be reached, one that hangs up, one that says nothing. */
 static void test_no_answer(void)
 {
@@ -319,6 +345,7 @@ static void test_no_answer(void)
     script_close(&peer, client);
     CHECK_IN("a silent proxy");
     options.proxy = PROXY;
+    options.allow_plain_http = true;
     options.connect_timeout_ms = 50;
     client = script_open(&peer, &options);
     script_current(&peer);
@@ -816,6 +843,7 @@ int main(void)
     test_yes();
     test_no();
     test_early_ends();
+    test_exposed_token();
     test_no_answer();
     test_kept_tunnel();
     test_repeated_request();

@@ -342,6 +342,8 @@ static void test_begin_inside(void)
     CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_ARGUMENT);
     CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
     CHECK_STR(reply.text, "ab");
+    CHECK_INT(puter_last_error(client)->result, PUTER_OK);
+    CHECK_STR(puter_last_error(client)->message, "");
     puter_reply_free(&reply);
     CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
     CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
@@ -516,6 +518,7 @@ static void test_stream_limit(void)
 /* What is discarded does not count, but what a line leaves does. */
 static void test_discarded_limit(void)
 {
+    static const int framings[] = {BY_LENGTH, BY_LINE, BY_END, 64};
     static const struct {
         const char *line;
         puter_result result;
@@ -529,26 +532,93 @@ static void test_discarded_limit(void)
     puter_options options = {0};
     size_t i;
     options.max_reply_bytes = 1000;
-    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (i = 0; i < 4 * (sizeof rows / sizeof *rows); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, &options);
         puter_request request = {0};
         script_bytes lines = {0};
-        int n;
-        CHECK_IN("lines %s", rows[i].line);
+        int framing = framings[i % 4], n;
+        CHECK_IN("framing %d, lines %s", framing, rows[i / 4].line);
         for (n = 0; n < 100; n++)
-            script_append(&lines, rows[i].line, strlen(rows[i].line));
+            script_append(&lines, rows[i / 4].line, strlen(rows[i / 4].line));
         script_append(&lines, "", 1);
-        script_lines(&peer, lines.bytes, 64);
+        script_lines(&peer, lines.bytes, framing);
         request.prompt = "Halo";
         request.discard = true;
         CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
         do
             n = puter_stream_next(client, NULL);
         while (n == 1);
-        CHECK_INT(n, rows[i].result);
-        CHECK_INT(puter_stream_end(client, NULL), rows[i].result);
+        CHECK_INT(n, rows[i / 4].result);
+        CHECK_INT(puter_stream_end(client, NULL), rows[i / 4].result);
         free(lines.bytes);
+        script_close(&peer, client);
+    }
+}
+
+/* Whatever stands behind a line that fails is no answer to the next question,
+ * though the same connection served both before. */
+static void test_surplus(void)
+{
+    static const char *const lines[] = {
+        "{\"type\":\"error\",\"message\":\"no\"}\n", "no JSON\n"};
+    static const char surplus[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        "Content-Length: 32\r\n\r\n{\"success\":true,\"result\":\"evil\"}";
+    static const char good[] = "{\"success\":true,\"result\":\"good\"}";
+    int i;
+    for (i = 0; i < 4; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_reply reply;
+        script_bytes *bytes;
+        CHECK_IN("surplus, %d", i);
+        script_reply(&peer, 200, good);
+        script_lines(&peer, lines[i / 2], BY_LENGTH);
+        bytes = &script_current(&peer)->replies[1];
+        if (i % 2)
+            script_append(bytes, surplus, sizeof surplus - 1);
+        script_next_connection(&peer);
+        script_reply(&peer, 200, good);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+        if (puter_stream_begin(client, &halo) == PUTER_OK)
+            CHECK(puter_stream_next(client, NULL) < 0);
+        CHECK(puter_stream_end(client, NULL) < 0);
+        CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
+        CHECK_STR(reply.text, "good");
+        CHECK_INT(peer.opens, 2);
+        puter_reply_free(&reply);
+        script_close(&peer, client);
+    }
+}
+
+/* Silence is the service's: a reader may take longer over an event than
+ * idle_timeout_ms, when what follows it has come meanwhile. */
+static void test_slow_reader(void)
+{
+    int nonblocking;
+    for (nonblocking = 0; nonblocking < 2; nonblocking++) {
+        script peer = {0};
+        puter_options options = {0};
+        puter_client *client;
+        puter_event event;
+        const char *bytes;
+        int got, count = 0;
+        CHECK_IN("slow reader, %d", nonblocking);
+        script_lines(&peer, three, BY_LINE);
+        bytes = script_current(&peer)->replies[0].bytes;
+        peer.cut = SCRIPT_SPLIT;
+        peer.split = (size_t)(strchr(bytes, '}') + 2 - bytes);
+        options.idle_timeout_ms = 100;
+        options.nonblocking = nonblocking != 0;
+        client = script_open(&peer, &options);
+        puter_stream_begin(client, &halo);
+        while ((got = puter_stream_next(client, &event)) > 0)
+            if (got == 1 && count++ == 0)
+                poll(NULL, 0, 200);
+        CHECK_INT(got, 0);
+        CHECK_INT(count, 3);
+        CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
         script_close(&peer, client);
     }
 }
@@ -676,6 +746,8 @@ int main(void)
     test_outside();
     test_discard();
     test_discarded_limit();
+    test_surplus();
+    test_slow_reader();
     test_half_discarded();
     test_full_input();
     test_failure_stays();

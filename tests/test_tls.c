@@ -710,6 +710,71 @@ static void test_connections(const char *version)
         try_turn(&turns[i], version);
 }
 
+/* ---- a record that is sent by halves ------------------------------------ */
+
+static struct {
+    bool narrow;   /* the connection takes no whole record at once */
+    int writes;    /* since then */
+    size_t forged; /* bytes that were read of what nobody sent */
+} between;
+
+/* Leaves the end of the first record for later, and of later the first. */
+static int write_between(void *ctx, const void *data, size_t size)
+{
+    int writes = between.narrow ? between.writes++ : 2;
+    if (writes == 1)
+        return PUTER_WANT_WRITE;
+    return puter__socket_write(ctx, data, size - (writes == 0 ? 5 : 0));
+}
+
+static int read_between(void *ctx, void *buffer, size_t size)
+{
+    static const char record[5 + 40] = {23, 3, 3, 0, 40};
+    size_t left = sizeof record - between.forged;
+    if (between.writes < 2)
+        return puter__socket_read(ctx, buffer, size);
+    size = size < left ? size : left;
+    memcpy(buffer, record + between.forged, size);
+    between.forged += size;
+    return size > 0 ? (int)size : PUTER_WANT_READ;
+}
+
+/* A question may reach the service although writing it never succeeded: TLS
+ * sends its end with the alert at somebody's forged record. So it is not asked
+ * again, though the connection was an old one. */
+static void test_forged_while_sending(const char *version)
+{
+    static const row good = {.name = "good"};
+    cert_der store;
+    puter_options options = own_options();
+    puter_client *client;
+    peer_job job = row_job(&good, &store);
+    char origin[64];
+    CHECK_IN("a forged record while sending, %s", version);
+    job.reply = ANSWER;
+    job.tls12 = strcmp(version, "TLSv1.2") == 0;
+    job.again = job.more = 1;
+    CHECK(peer_start(&server, &job));
+    snprintf(origin, sizeof origin, "https://" HOST ":%d", server.port);
+    options.api_origin = origin;
+    options.ca_data = store.bytes;
+    options.ca_size = store.length;
+    client = puter_open(&options);
+    client->own.read = read_between;
+    client->own.write = write_between;
+    memset(&between, 0, sizeof between);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    between.narrow = true;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_TLS);
+    script_check_failure(client, PUTER_ERR_TLS);
+    CHECK(between.writes > 2);
+    memset(&between, 0, sizeof between);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    puter_close(client);
+    CHECK(peer_end(&server));
+    CHECK_INT(server.seen.requests, 3);
+}
+
 /* ---- CA stores ---------------------------------------------------------- */
 
 static char directory[256]; /* of temporary files */
@@ -1582,6 +1647,7 @@ int main(void)
         test_refused_again(versions[i]);
         test_insecure(versions[i]);
         test_connections(versions[i]);
+        test_forged_while_sending(versions[i]);
         test_sessions(versions[i]);
     }
     test_days();

@@ -60,6 +60,7 @@ typedef struct peer_job {
     bool declines;         /* to resume a session, though it gave a ticket */
     bool ipv6;             /* listens on ::1 */
     int more;              /* connections after the first, one by one */
+    int again;             /* requests after the first, on a connection */
     const char *instead;   /* of the handshake: what it says then */
     size_t instead_length;
     bool mute;             /* instead of that: nothing, ever */
@@ -275,17 +276,20 @@ static inline void peer_write_reply(peer_state *state)
 
 static inline void peer_converse(peer_state *state)
 {
+    int left;
     if (mbedtls_ssl_handshake(&state->ssl) != 0)
         return;
     snprintf(state->seen.version, sizeof state->seen.version, "%s",
              mbedtls_ssl_get_version(&state->ssl));
-    if (!peer_read_request(state))
-        return;
+    for (left = state->job.again; left >= 0; left--) {
+        if (!peer_read_request(state))
+            return;
 #ifdef MBEDTLS_SSL_RENEGOTIATION
-    if (state->job.renegotiates && state->job.tls12)
-        state->seen.asked_anew = mbedtls_ssl_renegotiate(&state->ssl) == 0;
+        if (state->job.renegotiates && state->job.tls12)
+            state->seen.asked_anew = mbedtls_ssl_renegotiate(&state->ssl) == 0;
 #endif
-    peer_write_reply(state);
+        peer_write_reply(state);
+    }
     if (state->job.farewell == PEER_NOTIFY)
         mbedtls_ssl_close_notify(&state->ssl);
 }
