@@ -4331,6 +4331,19 @@ static int64_t puter__phase_deadline(const puter_client *client)
                                         : client->idle_deadline;
 }
 
+static bool puter__has_proxy(const puter_client *client)
+{
+    return client->proxy.port != 0;
+}
+
+/* Who is at the other end of the connection, as far as it has come. */
+static const puter__url *puter__dialled(const puter_client *client)
+{
+    return puter__has_proxy(client) && client->phase <= PUTER__TUNNEL
+               ? &client->proxy
+               : &client->url;
+}
+
 /* Whether the exchange may go on: no deadline passed, not cancelled. */
 static puter_result puter__check_time(puter_client *client)
 {
@@ -4351,7 +4364,8 @@ static puter_result puter__check_time(puter_client *client)
         return puter__fail(&client->report, PUTER_ERR_TIMEOUT,
                            "no connection to %s port %d within "
                            "connect_timeout_ms (%d), %s; check the network",
-                           client->url.host, client->url.port,
+                           puter__dialled(client)->host,
+                           puter__dialled(client)->port,
                            options->connect_timeout_ms, puter__stage(client));
     return puter__fail(&client->report, PUTER_ERR_TIMEOUT,
                        "silence for idle_timeout_ms (%d), %s; try again, or "
@@ -4423,7 +4437,7 @@ static puter_result puter__transport_failed(puter_client *client, int result)
     if (client->report.error.result != (puter_result)result)
         puter__fail(&client->report, (puter_result)result,
                     "%s: the connection to %s was lost; %s",
-                    puter__stage(client), client->url.host,
+                    puter__stage(client), puter__dialled(client)->host,
                     client->http.head_lines > 0 ? "the reply is cut short"
                     : puter__may_have_all(client)
                         ? "a model may have run: look before asking again"
@@ -4588,6 +4602,8 @@ static puter_result puter__begin_body(puter_client *client)
         return PUTER_OK; /* a yes has no body, whatever its head says */
     client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
                        puter__listed("*ndjson*", http->content_type);
+    if (client->streamed)
+        client->learned = client->route;
     if (http->has_length && !puter__is_for_sink(client) &&
         !(client->streamed && client->request->discard))
         return puter__check_size(client, (uint64_t)http->left);
@@ -4610,9 +4626,7 @@ static puter_result puter__read_step(puter_client *client,
                            http->endless ? PUTER_ERR_LIMIT
                                          : PUTER_ERR_PROTOCOL,
                            "the reply of %s is not valid HTTP: %s",
-                           client->phase == PUTER__TUNNEL ? client->proxy.host
-                                                          : client->url.host,
-                           http->wrong);
+                           puter__dialled(client)->host, http->wrong);
     return *step == PUTER__STEP_HEAD ? puter__begin_body(client) : PUTER_OK;
 }
 
@@ -4642,11 +4656,6 @@ static puter_result puter__connected(puter_client *client)
     return PUTER_OK;
 }
 
-static bool puter__has_proxy(const puter_client *client)
-{
-    return client->proxy.port != 0;
-}
-
 /* CONNECT host:port (RFC 9110 section 9.3.6), with the proxy's credentials
  * (RFC 7617) where it has some; room first, so that they never move. */
 static void puter__write_connect(puter_client *client)
@@ -4667,18 +4676,29 @@ static void puter__write_connect(puter_client *client)
     client->tunnel_sent = 0;
 }
 
+/* What is said of a connection may be said of the proxy's. */
+static puter_result puter__connect_failed(puter_client *client, int result)
+{
+    char said[sizeof client->report.error.message];
+    result = puter__transport_failed(client, result);
+    if (!puter__has_proxy(client) || result == PUTER_ERR_NOMEM)
+        return (puter_result)result;
+    memcpy(said, client->report.error.message, sizeof said);
+    return puter__fail(&client->report, (puter_result)result, "the proxy: %s",
+                       said);
+}
+
 static puter_result puter__connect(puter_client *client)
 {
     const puter_transport *transport = client->transport;
-    const puter__url *url = puter__has_proxy(client) ? &client->proxy
-                                                     : &client->url;
+    const puter__url *url = puter__dialled(client);
     int result;
     client->connected = true; /* so that it is closed, whatever comes */
     result = transport->open(transport->ctx, url->host, url->port);
     if (puter__must_wait(client, result))
         return PUTER_WAIT;
     if (result < 0)
-        return puter__transport_failed(client, result);
+        return puter__connect_failed(client, result);
     if (!puter__has_proxy(client))
         return puter__connected(client);
     puter__write_connect(client);
@@ -5279,7 +5299,8 @@ static puter_result puter__refused(puter_client *client, puter_value root)
     puter_value object = puter__is(inner, PUTER_OBJECT) ? inner : root;
     puter_value words = puter__member(object, "message");
     int status = error->http_status;
-    char code[sizeof error->code];
+    int seconds = client->http.retry_after_ms / 1000;
+    char code[sizeof error->code], room[24];
     const struct puter__refusal *refusal;
     size_t length;
     const char *said = puter__span(root, &length); /* where it has no words */
@@ -5297,9 +5318,12 @@ static puter_result puter__refused(puter_client *client, puter_value root)
     }
     refusal = puter__classify(code, status);
     puter__fail(&client->report, refusal->result,
-                "the service says: %.*s (HTTP %d%s%s); %s",
+                "the service says: %.*s (HTTP %d%s%s); %s%s%s%s",
                 length < 300 ? (int)length : 300, said, error->http_status,
-                code[0] != '\0' ? ", " : "", code, refusal->advice);
+                code[0] != '\0' ? ", " : "", code, refusal->advice,
+                seconds > 0 ? "; it asks to wait " : "",
+                seconds > 0 ? puter__integer_text(seconds, room) : "",
+                seconds > 0 ? " s" : "");
     memcpy(error->code, code, sizeof code);
     error->retry_after_ms = client->http.retry_after_ms;
     return refusal->result;
@@ -5736,9 +5760,12 @@ static void puter__arg_string(puter_client *client, const char *key,
 /* The vendor that the caller pinned; "ai-chat" is a driver, never one. */
 static const char *puter__pinned(const puter_request *request)
 {
-    if (request->provider != NULL && !puter__same(request->provider, "ai-chat"))
-        return request->provider;
-    return puter__same(request->driver, "ai-chat") ? NULL : request->driver;
+    const char *const pins[] = {request->provider, request->driver};
+    size_t i;
+    for (i = 0; i < PUTER__COUNT(pins); i++)
+        if (!puter__is_empty(pins[i]) && !puter__same(pins[i], "ai-chat"))
+            return pins[i];
+    return NULL;
 }
 
 /* The model as the caller wrote it, or, on the driver's route, in full. */
@@ -6628,7 +6655,6 @@ static puter_result puter__read_reply(puter_client *client)
 static puter_result puter__conclude_stream(puter_client *client)
 {
     puter_result result = PUTER_OK;
-    client->learned = client->route;
     if (client->line < client->answer->body.length) {
         puter__end_line(client); /* its LF is missing */
         result = puter__read_line(client);
@@ -7572,7 +7598,9 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
         if (result != PUTER_OK)
             puter__give_up(client);
         result = puter__end(client, reply);
-        if (result != PUTER_ERR_NOT_FOUND && result != PUTER_ERR_PROTOCOL)
+        if (result != PUTER_ERR_NOT_FOUND &&
+            (result != PUTER_ERR_PROTOCOL ||
+             (i == 1 && puter__is_empty(client->options.token))))
             break;
         if (i < PUTER__COUNT(paths))
             puter_reply_free(reply);
@@ -7618,6 +7646,25 @@ static void puter__read_any(puter__answer *answer, puter_value result)
 
 typedef void puter__reader(puter__answer *answer, puter_value result);
 
+/* Reads the result of a reply that is there: what JSON says is one, or bytes
+ * that are no text, which a proxy may have written. */
+static puter_result puter__read_result(puter_client *client,
+                                       puter__reader *read)
+{
+    const char *type = client->http.content_type;
+    puter_value root = puter_json_root(&client->json);
+    puter_value result = puter__member(root, "result");
+    bool is_one = !puter__is(result, PUTER_MISSING) ||
+                  puter_json_bool(puter__member(root, "success"));
+    if (puter__is(root, PUTER_MISSING))
+        is_one = client->answer->body.length == 0 ||
+                 (type[0] != '\0' && !puter__listed("text/*", type));
+    if (!is_one)
+        return puter__no_sense(client, "there is no result in it");
+    read(client->answer, result);
+    return puter__body_result(client);
+}
+
 /* Calls with args that were written, and reads the result's text; `meant`
  * tells whether what the call cannot do without was there. */
 static puter_result puter__call_with(puter_client *client,
@@ -7645,11 +7692,8 @@ static puter_result puter__call_with(puter_client *client,
     }
     if (result == PUTER_OK) {
         puter__next(client, &event, true); /* the end: it has no events */
-        if (client->phase == PUTER__REPLIED)
-            read(client->answer,
-                 puter__member(puter_json_root(&client->json), "result"));
         if (client->phase == PUTER__REPLIED &&
-            puter__body_result(client) != PUTER_OK)
+            puter__read_result(client, read) != PUTER_OK)
             puter__give_up(client);
         result = puter__end(client, reply);
     }
@@ -7807,14 +7851,27 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
 
 /* -- open and close -- */
 
+/* A variable in one of two spellings; NULL: it is not set, or empty. */
+static const char *puter__environment(const puter_client *client,
+                                      const char *upper, const char *lower)
+{
+    const char *value = NULL;
+    if (!client->options.no_environment) {
+        value = getenv(upper);
+        if (puter__is_empty(value))
+            value = getenv(lower);
+    }
+    return puter__is_empty(value) ? NULL : value;
+}
+
 /* Makes an option the client's own: the caller's, or the environment's. */
 static const char *puter__adopt(puter_client *client, const char *value,
                                 const char *variable)
 {
     size_t size;
     char *copy;
-    if (value == NULL && variable != NULL && !client->options.no_environment)
-        value = getenv(variable);
+    if (value == NULL && variable != NULL)
+        value = puter__environment(client, variable, variable);
     if (value == NULL)
         return NULL;
     size = strlen(value) + 1;
@@ -7877,18 +7934,6 @@ static bool puter__no_proxy(const char *list, const puter__url *url)
             return true;
     }
     return false;
-}
-
-static const char *puter__environment(const puter_client *client,
-                                      const char *upper, const char *lower)
-{
-    const char *value = NULL;
-    if (!client->options.no_environment) {
-        value = getenv(upper);
-        if (puter__is_empty(value))
-            value = getenv(lower);
-    }
-    return puter__is_empty(value) ? NULL : value;
 }
 
 /* The proxy to use: the option's; else the environment's, which is neither

@@ -780,20 +780,33 @@ static void test_missing_arguments(void)
     }
 }
 
-/* A page where a text should be is some other server's. */
-static void test_pages(void)
+/* What is no result is some other server's, whatever its status. */
+static void test_no_result(void)
 {
-    static thin_form *const forms[] = {look, hear, get, set, list};
+    static const struct {
+        const char *type, *body;
+    } rows[] = {
+        {"text/html", "<h1>Log in</h1>"},
+        {"text/plain; charset=utf-8", "Down for maintenance."},
+        {NULL, "Down for maintenance."},
+        {"application/json", "{}"},
+        {"application/json", "[]"},
+        {"application/json", "{\"status\":\"ok\"}"},
+        {"application/json", "{\"error\":\"no\",\"code\":\"forbidden\"}"},
+    };
     size_t i;
-    for (i = 0; i < COUNT(forms); i++) {
+    for (i = 0; i < COUNT(thin_forms) * COUNT(rows); i++) {
+        const char *body = rows[i % COUNT(rows)].body;
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
         puter_reply reply;
-        CHECK_IN("a page for thin form %d", (int)i);
-        script_typed_reply(&peer, 200, "text/html", "<h1>Log in</h1>");
-        CHECK_INT(forms[i](client, &reply), PUTER_ERR_PROTOCOL);
+        CHECK_IN("%s for thin form %d", body, (int)(i / COUNT(rows)));
+        script_data(&peer, rows[i % COUNT(rows)].type, body, strlen(body));
+        CHECK_INT(thin_forms[i / COUNT(rows)].form(client, &reply),
+                  PUTER_ERR_PROTOCOL);
         script_check_failure(client, PUTER_ERR_PROTOCOL);
-        CHECK(strstr(puter_last_error(client)->message, "Log in"));
+        CHECK(strstr(puter_last_error(client)->message, body));
+        CHECK(!reply.complete);
         puter_reply_free(&reply);
         script_close(&peer, client);
     }
@@ -1005,6 +1018,15 @@ static void test_lists_without_token(void)
     script_check_failure(client, PUTER_ERR_ARGUMENT);
     CHECK(strstr(puter_last_error(client)->message, "token"));
     CHECK_INT(peer.request_count, 4);
+    script_close(&peer, client);
+    CHECK_IN("pages without token");
+    client = script_open(&peer, &options);
+    script_typed_reply(&peer, 200, "text/html", "<h1>Log in</h1>");
+    script_typed_reply(&peer, 200, "text/html", "<h1>Log in</h1>");
+    CHECK_INT(puter_models(client, NULL, &reply), PUTER_ERR_PROTOCOL);
+    script_check_failure(client, PUTER_ERR_PROTOCOL);
+    CHECK_INT(peer.request_count, 2);
+    puter_reply_free(&reply);
     script_close(&peer, client);
 }
 
@@ -1265,7 +1287,7 @@ int main(void)
     test_bytes_after_text();
     test_thin_failures();
     test_missing_arguments();
-    test_pages();
+    test_no_result();
     test_no_keys();
     test_bad_values();
     test_large_recordings();

@@ -942,6 +942,9 @@ static void test_explicit_drivers(void)
         {PUTER_ROUTE_UNIFIED, "ai-chat", NULL, "ai-chat", NULL},
         {PUTER_ROUTE_UNIFIED, NULL, "ai-chat", "ai-chat", NULL},
         {PUTER_ROUTE_UNIFIED, "claude", "ai-chat", "ai-chat", "claude"},
+        {PUTER_ROUTE_DRIVER, "", "", "openai-completion", NULL},
+        {PUTER_ROUTE_UNIFIED, "", "", "ai-chat", NULL},
+        {PUTER_ROUTE_UNIFIED, "claude", "", "ai-chat", "claude"},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
@@ -1148,6 +1151,28 @@ static void test_stream_negotiation(void)
     CHECK_INT(puter_stream_next(client, &event), 0);
     CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
     check_member(&peer, 1, "driver", "ai-chat");
+    script_close(&peer, client);
+}
+
+/* A stream that is left early has shown which route works all the same. */
+static void test_left_stream_negotiation(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_request request = {0};
+    CHECK_IN("negotiation by a stream that is left");
+    script_reply(&peer, 404, no_driver[0].body);
+    script_typed_reply(&peer, 200, "application/x-ndjson",
+                       "{\"type\":\"text\",\"text\":\"Halo\"}\n"
+                       "{\"type\":\"text\",\"text\":\" juga\"}\n");
+    script_next_connection(&peer);
+    script_reply(&peer, 200, HALO);
+    request.prompt = "Halo";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, NULL), 1);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    check_member(&peer, 2, "driver", "ai-chat");
     script_close(&peer, client);
 }
 
@@ -1616,7 +1641,7 @@ static void test_retry_after(void)
         {"Retry-After: Sun, 22 Nov 2026 11:24:15 GMT\r\n", 0},
         {"", 0},
     };
-    char reply[512];
+    char reply[512], wanted[64];
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
         script peer = {0};
@@ -1628,6 +1653,10 @@ static void test_retry_after(void)
         script_raw(&peer, reply, strlen(reply));
         CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_SERVICE);
         CHECK_INT(puter_last_error(client)->retry_after_ms, rows[i].wanted);
+        snprintf(wanted, sizeof wanted, "asks to wait %d s",
+                 rows[i].wanted / 1000);
+        CHECK_INT(strstr(puter_last_error(client)->message, wanted) != NULL,
+                  rows[i].wanted > 0);
         CHECK_INT(peer.request_count, 1);
         script_close(&peer, client);
     }
@@ -2238,6 +2267,7 @@ int main(void)
     test_route_is_kept();
     test_fixed_routes();
     test_stream_negotiation();
+    test_left_stream_negotiation();
     test_answers();
     test_asked_for_fake();
     test_error_codes();

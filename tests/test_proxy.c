@@ -335,6 +335,8 @@ static void test_no_answer(void)
     script_current(&peer)->open_result = PUTER_ERR_CONNECT;
     CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_CONNECT);
     check_message(client, PUTER_ERR_CONNECT);
+    CHECK(strstr(puter_last_error(client)->message, "the proxy: "));
+    CHECK(strstr(puter_last_error(client)->message, "proxy.example"));
     script_close(&peer, client);
     CHECK_IN("a proxy that hangs up");
     client = open_through(&peer, "https://example.org", PROXY);
@@ -351,7 +353,7 @@ static void test_no_answer(void)
     script_current(&peer);
     CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_TIMEOUT);
     check_message(client, PUTER_ERR_TIMEOUT);
-    CHECK(strstr(puter_last_error(client)->message, "proxy"));
+    CHECK(strstr(puter_last_error(client)->message, "proxy.example port 3128"));
     script_close(&peer, client);
 }
 
@@ -426,6 +428,22 @@ static void set_environment(const char *text)
         *equals = '\0';
         setenv(word, equals + 1, 1);
     }
+}
+
+/* A variable that is set and empty is none. */
+static void test_empty_variables(void)
+{
+    puter_client *client;
+    CHECK_IN("empty variables");
+    setenv("PUTER_API_ORIGIN", "", 1);
+    setenv("PUTER_AUTH_TOKEN", "", 1);
+    client = puter_open(NULL);
+    CHECK_STR(client->url.host, "api.puter.com");
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_ARGUMENT);
+    CHECK(strstr(puter_last_error(client)->message, "no token"));
+    puter_close(client);
+    unsetenv("PUTER_API_ORIGIN");
+    unsetenv("PUTER_AUTH_TOKEN");
 }
 
 /* Which proxy the environment names, and for which origins. */
@@ -847,6 +865,7 @@ int main(void)
     test_no_answer();
     test_kept_tunnel();
     test_repeated_request();
+    test_empty_variables();
     test_environment();
     test_exceptions();
     test_options_first();
