@@ -202,12 +202,13 @@ typedef struct puter_options {
     size_t ca_size;
     bool insecure_skip_verify; /* accept any certificate: anyone on the way
                                   can then read the token */
-    bool allow_plain_http;     /* send the token over http:// to a host that
-                                  is not this machine */
+    bool allow_plain_http;     /* send the token over http:// to a host, or
+                                  through a proxy, that is not this machine */
     const char *proxy;         /* http://[user:password@]host:port; "" for
                                   none (default: $HTTPS_PROXY, $ALL_PROXY,
                                   but for the hosts of $NO_PROXY) */
-    bool no_environment;       /* read no environment variable */
+    bool no_environment;       /* read no environment variable (one that is
+                                  empty counts as not set) */
     bool nonblocking;          /* begin and next return PUTER_WAIT */
     int connect_timeout_ms;    /* resolving to handshake (default: 15000) */
     int idle_timeout_ms;       /* silence while an exchange runs; restarts at
