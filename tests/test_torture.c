@@ -390,7 +390,7 @@ typedef struct fault {
 static const fault kinds[] = {
     {"our allocation", STEP_OURS, 0, PUTER_ERR_NOMEM, true},
     {"cancelled", STEP_ASK, 0, PUTER_ERR_CANCELLED, true},
-    {"wait", STEP_WAIT, PUTER_ERR_CLOSED, PUTER_ERR_CLOSED, true},
+    {"wait", STEP_WAIT, PUTER_ERR_CLOSED, PUTER_ERR_CLOSED, false},
     {"open", STEP_OPEN, PUTER_ERR_CLOSED, PUTER_ERR_CLOSED, false},
     {"read", STEP_READ, PUTER_ERR_CLOSED, PUTER_ERR_CLOSED, false},
     {"end of file", STEP_READ, 0, PUTER_ERR_CLOSED, false},
