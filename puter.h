@@ -6047,7 +6047,8 @@ static puter_result puter__history_message(puter_history *history,
 {
     puter_writer text = PUTER__ZERO;
     puter__write_message(&text, message);
-    if (text.result == PUTER_OK)
+    if (text.result == PUTER_OK &&
+        (message->part_count > 0 || message->tool_call_count > 0))
         text.result = puter__check_document(text.text, text.length);
     return puter__history_take(history, message->role, &text);
 }
@@ -7601,7 +7602,8 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
         result = puter__end(client, reply);
         if (result != PUTER_ERR_NOT_FOUND &&
             (result != PUTER_ERR_PROTOCOL ||
-             (i == 1 && puter__is_empty(client->options.token))))
+             (i + 1 == PUTER__COUNT(paths) &&
+              puter__is_empty(client->options.token))))
             break;
         if (i < PUTER__COUNT(paths))
             puter_reply_free(reply);
