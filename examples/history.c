@@ -4,6 +4,7 @@
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"
+#include <errno.h>
 #include <stdio.h>
 
 static bool load(puter_history *history, const char *path)
@@ -12,8 +13,12 @@ static bool load(puter_history *history, const char *path)
     puter_error error;
     FILE *file = fopen(path, "rb");
     size_t length = file ? fread(text, 1, sizeof text, file) : 0;
-    if (!file)
+    if (!file && errno == ENOENT)
         return true; /* the first question */
+    if (!file) {
+        perror(path);
+        return false;
+    }
     fclose(file);
     if (puter_history_load(history, text, length, &error) == PUTER_OK)
         return true;
