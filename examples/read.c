@@ -47,6 +47,10 @@ int main(int argc, char **argv)
     puter_client *client;
     puter_reply reply;
     puter_result result;
+    if (type && (!file || ferror(file))) {
+        perror(argv[1]);
+        return 1;
+    }
     if (!file || !feof(file)) {
         fputs("usage: read FILE.png|jpg|pdf|mp3 (under 16 MB)\n", stderr);
         return 2;
