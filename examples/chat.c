@@ -863,6 +863,13 @@ static int parse_timeout(const char *text)
     return (int)ms;
 }
 
+/* Connecting has a limit of its own, which only a lower one changes. */
+static void set_timeout(puter_options *client, int ms)
+{
+    client->idle_timeout_ms = ms;
+    client->connect_timeout_ms = ms < 15000 ? ms : 15000;
+}
+
 static int64_t parse_count(const char *option, const char *text)
 {
     char *end;
@@ -950,7 +957,7 @@ static void set_option(struct settings *settings, int option)
         client->insecure_skip_verify = true;
         break;
     case OPTION_TIMEOUT:
-        client->idle_timeout_ms = parse_timeout(optarg);
+        set_timeout(client, parse_timeout(optarg));
         break;
     case OPTION_NO_STREAM:
         settings->no_stream = true;
