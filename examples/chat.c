@@ -717,11 +717,14 @@ static void write_models(FILE *page, puter_value list)
         write_model(page, row, (int)width, puter_json_at(list, i));
 }
 
-static void show_models(struct terminal *terminal, const puter_reply *reply)
+/* False, showing nothing, where there are none. */
+static bool show_models(struct terminal *terminal, const puter_reply *reply)
 {
     puter_error error;
     puter_json *json =
         puter_json_parse(reply->json, reply->json_length, &error);
+    puter_value list = puter_json_get(puter_json_root(json), "models");
+    bool any = puter_json_count(list) > 0;
     char *text = NULL;
     size_t length = 0;
     FILE *page = open_memstream(&text, &length);
@@ -729,29 +732,37 @@ static void show_models(struct terminal *terminal, const puter_reply *reply)
         exit(complain(FAILED, "the list of models: %s", error.message));
     if (!page)
         exit(complain(FAILED, "out of memory"));
-    write_models(page, puter_json_get(puter_json_root(json), "models"));
+    if (any)
+        write_models(page, list);
     if (fclose(page) != 0)
         exit(complain(FAILED, "out of memory"));
     show_text(terminal, text, length);
     free(text);
     puter_json_free(json);
+    return any;
 }
 
 static int list_models(struct session *session)
 {
     const struct settings *settings = &session->settings;
+    const char *provider = settings->words[0];
     puter_reply reply;
     puter_result result;
+    bool any = true;
     refuse_words(settings, 1);
     open_client(session);
     begin_answer(&session->terminal);
-    result = puter_models(session->client, settings->words[0], &reply);
+    result = puter_models(session->client, provider, &reply);
     if (result == PUTER_OK && settings->json)
         show_text(&session->terminal, reply.json, reply.json_length);
     else if (result == PUTER_OK)
-        show_models(&session->terminal, &reply);
+        any = show_models(&session->terminal, &reply);
     end_answer(&session->terminal, settings->json);
     puter_reply_free(&reply);
+    if (!any)
+        return complain(FAILED,
+                        provider ? "no model of '%s'" : "there is no model",
+                        provider);
     return conclude(session, result);
 }
 
