@@ -998,7 +998,8 @@ static void set_option(struct settings *settings, int option)
         settings->task = show_help;
         break;
     default:
-        exit(MISUSED); /* getopt has said why */
+        /* getopt has said why */
+        exit(complain(MISUSED, "see chat --help; -- ends the options"));
     }
 }
 
