@@ -791,6 +791,7 @@ static const char help[] =
     "      --token TOKEN        instead of $PUTER_AUTH_TOKEN or --login's;\n"
     "                           other users of this machine can read it in\n"
     "                           the list of processes, those they cannot\n"
+    "      --allow-plain-http   use http://, where anyone can read the token\n"
     "      --ca FILE            trust the roots in this PEM file instead of\n"
     "                           the system's\n"
     "      --insecure           accept any certificate: anyone on the way\n"
@@ -817,6 +818,7 @@ enum {
     OPTION_ROUTE = 256,
     OPTION_API_ORIGIN,
     OPTION_TOKEN,
+    OPTION_ALLOW_PLAIN_HTTP,
     OPTION_CA,
     OPTION_INSECURE,
     OPTION_TIMEOUT,
@@ -841,6 +843,7 @@ static const struct option options[] = {
     {"route", required_argument, NULL, OPTION_ROUTE},
     {"api-origin", required_argument, NULL, OPTION_API_ORIGIN},
     {"token", required_argument, NULL, OPTION_TOKEN},
+    {"allow-plain-http", no_argument, NULL, OPTION_ALLOW_PLAIN_HTTP},
     {"ca", required_argument, NULL, OPTION_CA},
     {"insecure", no_argument, NULL, OPTION_INSECURE},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
@@ -960,6 +963,9 @@ static void set_option(struct settings *settings, int option)
         break;
     case OPTION_TOKEN:
         client->token = optarg;
+        break;
+    case OPTION_ALLOW_PLAIN_HTTP:
+        client->allow_plain_http = true;
         break;
     case OPTION_CA:
         client->ca_file = optarg;
