@@ -549,6 +549,8 @@ static int ask(struct session *session, const char *question)
 
     request.messages = &turn;
     request.message_count = 1;
+    request.discard =
+        !settings->json && !settings->no_stream && !session->converses;
     if (history->message_count) {
         request.messages = history->messages;
         request.message_count = history->message_count;
