@@ -137,6 +137,13 @@ static char *format_text(const char *format, ...)
     return text;
 }
 
+/* What the environment says; as for the library, an empty variable is none. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
 /* Closed standard files are held by /dev/null, opened the wrong way round, so
  * that they stay unusable: a socket with the number of standard output would
  * be sent the answer. */
@@ -152,7 +159,7 @@ static void hold_standard_files(void)
 
 static void open_terminal(struct terminal *terminal)
 {
-    const char *kind = getenv("TERM");
+    const char *kind = variable("TERM");
     terminal->guarded = isatty(STDOUT_FILENO);
     terminal->lively = terminal->guarded && isatty(STDERR_FILENO) && kind &&
                        strcmp(kind, "dumb") != 0;
@@ -641,7 +648,7 @@ static int chat(struct session *session)
     char *prompt;
     int status;
     open_client(session);
-    if (!settings->client.token && !getenv("PUTER_AUTH_TOKEN"))
+    if (!settings->client.token && !variable("PUTER_AUTH_TOKEN"))
         return complain(FAILED, "no token: sign in (chat --login) or set "
                                 "$PUTER_AUTH_TOKEN");
     if (!settings->word_count && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))

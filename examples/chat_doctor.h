@@ -70,9 +70,9 @@ static const char *store_path(const struct examination *x)
     const char *path = x->options.ca_file;
     size_t i;
     if (!path)
-        path = getenv("SSL_CERT_FILE");
+        path = variable("SSL_CERT_FILE");
     if (!path)
-        path = getenv("SSL_CERT_DIR");
+        path = variable("SSL_CERT_DIR");
     for (i = 0; !path && i < sizeof places / sizeof places[0]; i++)
         if (access(places[i], R_OK) == 0)
             path = places[i];
@@ -148,11 +148,9 @@ static const char *proxy_variable(const struct examination *x)
     if (is_localhost(x->host) || strncmp(x->host, "127.", 4) == 0 ||
         strcmp(x->host, "::1") == 0)
         return NULL;
-    for (i = x->secure ? 0 : 2; i < sizeof names / sizeof names[0]; i++) {
-        const char *value = getenv(names[i]);
-        if (value && *value)
+    for (i = x->secure ? 0 : 2; i < sizeof names / sizeof names[0]; i++)
+        if (variable(names[i]))
             return names[i];
-    }
     return NULL;
 }
 
@@ -338,7 +336,7 @@ static void examine_token(struct examination *x)
     const char *token = x->token, *place = "--token", *problem = NULL;
     char *path = token_path(), *kept = NULL;
     if (!token) {
-        token = getenv("PUTER_AUTH_TOKEN");
+        token = variable("PUTER_AUTH_TOKEN");
         place = "$PUTER_AUTH_TOKEN";
     }
     if (!token) {

@@ -384,7 +384,7 @@ static void wait_for_token(struct door *door)
  * gets nothing of ours to read or write. */
 static void run_browser(char *address)
 {
-    const char *programs[] = {getenv("BROWSER"), "xdg-open", "open"};
+    const char *programs[] = {variable("BROWSER"), "xdg-open", "open"};
     int nothing = open("/dev/null", O_RDWR);
     size_t i;
     setsid();
@@ -392,7 +392,7 @@ static void run_browser(char *address)
         dup2(nothing, (int)i);
     signal(SIGPIPE, SIG_DFL);
     for (i = 0; i < sizeof programs / sizeof programs[0]; i++)
-        if (programs[i] && *programs[i])
+        if (programs[i])
             execlp(programs[i], programs[i], address, (char *)NULL);
     _exit(FAILED);
 }
@@ -467,7 +467,7 @@ static int use_token(struct session *session, char *path, const char *token)
     if (!keep_token(path, token, service_origin(&session->settings)))
         return FAILED;
     fprintf(stderr, "Signed in. The token is kept in %s.\n", path);
-    if (getenv("PUTER_AUTH_TOKEN"))
+    if (variable("PUTER_AUTH_TOKEN"))
         fputs("As long as $PUTER_AUTH_TOKEN is set, that one is used.\n",
               stderr);
     return ANSWERED;

@@ -7,7 +7,7 @@
  * environment names neither; what is relative counts as not named. */
 static char *token_path(void)
 {
-    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    const char *config = variable("XDG_CONFIG_HOME"), *home = variable("HOME");
     if (config && *config == '/')
         return format_text("%s/puter/token", config);
     return home && *home == '/' ? format_text("%s/.config/puter/token", home)
@@ -26,7 +26,7 @@ static const char *service_origin(const struct settings *settings)
 {
     const char *origin = settings->client.api_origin;
     if (!origin)
-        origin = getenv("PUTER_API_ORIGIN");
+        origin = variable("PUTER_API_ORIGIN");
     return origin ? origin : "https://api.puter.com";
 }
 
@@ -164,7 +164,7 @@ static void open_client(struct session *session)
     puter_options *options = &session->settings.client;
     char *path = token_path();
     const char *problem = NULL;
-    if (!options->token && !getenv("PUTER_AUTH_TOKEN"))
+    if (!options->token && !variable("PUTER_AUTH_TOKEN"))
         problem = load_token(path, service_origin(&session->settings),
                              &session->token);
     if (problem)
