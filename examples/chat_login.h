@@ -2,10 +2,8 @@
  * brings the token to a port of this machine, once; or it is pasted.
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>

@@ -1,6 +1,8 @@
 /* chat_token.h - the part of chat that knows which token is used at which
  * service, and where one is kept.
  */
+#include <ctype.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 /* $XDG_CONFIG_HOME/puter/token, else ~/.config/puter/token. NULL where the
@@ -37,6 +39,34 @@ static char *origin_path(const char *path)
     return format_text("%s.origin", path);
 }
 
+/* An origin as all its spellings have it: in lower case up to its path,
+ * without the scheme's own port and slashes at the end. */
+static char *spell_origin(const char *origin)
+{
+    char *text = format_text("%s", origin), *end, *c;
+    const char *port = strncasecmp(text, "https:", 6) == 0 ? ":443" : ":80";
+    size_t length = strlen(text), port_length = strlen(port);
+    while (length && text[length - 1] == '/')
+        text[--length] = '\0';
+    end = strstr(text, "://");
+    end = end ? end + 3 + strcspn(end + 3, "/") : text + length;
+    for (c = text; c < end; c++)
+        *c = (char)tolower((unsigned char)*c);
+    if ((size_t)(end - text) > port_length &&
+        strncmp(end - port_length, port, port_length) == 0)
+        memmove(end - port_length, end, strlen(end) + 1);
+    return text;
+}
+
+static bool same_origin(const char *a, const char *b)
+{
+    char *one = spell_origin(a), *other = spell_origin(b);
+    bool same = strcmp(one, other) == 0;
+    free(one);
+    free(other);
+    return same;
+}
+
 static bool is_for(const char *path, const char *origin)
 {
     char line[1024] = "", *name = origin_path(path);
@@ -46,7 +76,7 @@ static bool is_for(const char *path, const char *origin)
         fclose(file);
     free(name);
     line[strcspn(line, "\n")] = '\0';
-    return !told || strcmp(line, origin) == 0;
+    return !told || same_origin(line, origin);
 }
 
 /* Reads the token from a file that is for nobody else: NULL, or what is wrong
