@@ -450,11 +450,19 @@ static void receive_token(struct door *door, const char *site)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);
 }
 
+static int not_kept(const char *path, int error)
+{
+    return complain(FAILED, "the token cannot be kept in %s: %s", path,
+                    strerror(error));
+}
+
 /* Keeps a token that the service takes: what is asked needs one. */
-static int use_token(struct session *session, char *path, const char *token)
+static int use_token(struct session *session, const char *path,
+                     const char *token)
 {
     puter_reply reply;
     puter_result result;
+    int error;
     session->settings.client.token = token;
     session->client = puter_open(&session->settings.client);
     result = puter_get(session->client, "/drivers/list-interfaces", &reply);
@@ -462,8 +470,9 @@ static int use_token(struct session *session, char *path, const char *token)
     if (result != PUTER_OK)
         return complain(FAILED, "the token is not kept: %s",
                         puter_last_error(session->client)->message);
-    if (!keep_token(path, token, service_origin(&session->settings)))
-        return FAILED;
+    error = keep_token(path, token, service_origin(&session->settings));
+    if (error)
+        return not_kept(path, error);
     fprintf(stderr, "Signed in. The token is kept in %s.\n", path);
     if (variable("PUTER_AUTH_TOKEN"))
         fputs("As long as $PUTER_AUTH_TOKEN is set, that one is used.\n",
@@ -475,9 +484,12 @@ static int sign_in(struct session *session)
 {
     char *path, *site;
     struct door door;
-    int status;
+    int status, error;
     refuse_words(&session->settings, 0);
     path = need_token_path();
+    error = make_place(path); /* before anybody goes for a token */
+    if (error)
+        exit(not_kept(path, error));
     site = site_of(service_origin(&session->settings));
     open_door(&door);
     receive_token(&door, site);

@@ -116,14 +116,37 @@ static const char *load_token(const char *path, const char *origin,
     return problem;
 }
 
-static void make_directories(char *path)
+/* Makes those above a file: 0, or the first error that it met. */
+static int make_directories(char *path)
 {
     char *slash = path;
+    int error = 0;
     while ((slash = strchr(slash + 1, '/')) != NULL) {
         *slash = '\0';
-        mkdir(path, S_IRWXU); /* where it fails, so does what follows */
+        if (mkdir(path, S_IRWXU) != 0 && errno != EEXIST && !error)
+            error = errno;
         *slash = '/';
     }
+    return error;
+}
+
+/* Makes a place for a token: 0, or why none can be kept there. Directories may
+ * be there without mkdir having said so: what counts is whether a file can
+ * be. */
+static int make_place(char *path)
+{
+    int error = make_directories(path);
+    char *trial = format_text("%s.XXXXXX", path);
+    int descriptor = mkstemp(trial);
+    if (descriptor < 0 && !error)
+        error = errno;
+    if (descriptor >= 0) {
+        error = 0;
+        close(descriptor);
+        unlink(trial);
+    }
+    free(trial);
+    return error;
 }
 
 static bool write_line(int descriptor, const char *line)
@@ -138,34 +161,32 @@ static bool write_line(int descriptor, const char *line)
 }
 
 /* Puts a line into a file of its own, which then takes the old one's place:
- * there is never half of it. */
-static bool keep_line(const char *path, const char *line)
+ * there is never half of it. 0, or the error. */
+static int keep_line(const char *path, const char *line)
 {
     char *unfinished = format_text("%s.XXXXXX", path);
     int descriptor = mkstemp(unfinished); /* with mode 0600 */
     bool kept = descriptor >= 0 && write_line(descriptor, line) &&
                 rename(unfinished, path) == 0;
-    if (!kept) {
-        complain(FAILED, "the token cannot be kept in %s: %s", path,
-                 strerror(errno));
-        if (descriptor >= 0)
-            unlink(unfinished);
-    }
+    int error = kept ? 0 : errno;
+    if (!kept && descriptor >= 0)
+        unlink(unfinished);
     free(unfinished);
-    return kept;
+    return error;
 }
 
 /* The old token goes first: between the two lines there must be none that
- * seems to be for this origin. */
-static bool keep_token(char *path, const char *token, const char *origin)
+ * seems to be for this origin. 0, or the error. */
+static int keep_token(const char *path, const char *token, const char *origin)
 {
     char *its_origin = origin_path(path);
-    bool kept;
-    make_directories(path);
+    int error;
     unlink(path);
-    kept = keep_line(its_origin, origin) && keep_line(path, token);
+    error = keep_line(its_origin, origin);
+    if (!error)
+        error = keep_line(path, token);
     free(its_origin);
-    return kept;
+    return error;
 }
 
 static int sign_out(struct session *session)
