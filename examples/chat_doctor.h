@@ -314,20 +314,19 @@ static void examine_service(struct examination *x)
     puter_json_free(json);
 }
 
-/* Asks for what only a token opens. */
 static void try_token(struct examination *x, const char *token,
                       const char *place)
 {
     puter_options options = x->options;
     puter_client *client;
-    puter_reply reply;
+    const char *problem;
     options.token = token;
     client = puter_open(&options);
-    if (puter_get(client, "/drivers/list-interfaces", &reply) == PUTER_OK)
-        note(x, true, "the service takes the one in %s", place);
+    problem = token_problem(client);
+    if (problem)
+        note(x, false, "%s", problem);
     else
-        note(x, false, "%s", last_message(client));
-    puter_reply_free(&reply);
+        note(x, true, "the service takes the one in %s", place);
     puter_close(client);
 }
 

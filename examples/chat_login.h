@@ -456,20 +456,17 @@ static int not_kept(const char *path, int error)
                     strerror(error));
 }
 
-/* Keeps a token that the service takes: what is asked needs one. */
+/* Keeps a token that the service takes. */
 static int use_token(struct session *session, const char *path,
                      const char *token)
 {
-    puter_reply reply;
-    puter_result result;
+    const char *problem;
     int error;
     session->settings.client.token = token;
     session->client = puter_open(&session->settings.client);
-    result = puter_get(session->client, "/drivers/list-interfaces", &reply);
-    puter_reply_free(&reply);
-    if (result != PUTER_OK)
-        return complain(FAILED, "the token is not kept: %s",
-                        puter_last_error(session->client)->message);
+    problem = token_problem(session->client);
+    if (problem)
+        return complain(FAILED, "the token is not kept: %s", problem);
     error = keep_token(path, token, service_origin(&session->settings));
     if (error)
         return not_kept(path, error);

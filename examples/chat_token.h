@@ -209,6 +209,19 @@ static int sign_out(struct session *session)
     return status;
 }
 
+/* NULL where the service takes the client's token, or what is wrong: what is
+ * asked needs one. Other servers may answer anything with 200. */
+static const char *token_problem(puter_client *client)
+{
+    puter_reply reply;
+    puter_result result = puter_get(client, "/drivers/list-interfaces", &reply);
+    bool listed = reply.json_length && *reply.json == '{';
+    puter_reply_free(&reply);
+    if (result != PUTER_OK)
+        return puter_last_error(client)->message;
+    return listed ? NULL : "what answers is no Puter service; set --api-origin";
+}
+
 /* The token is the command line's or the environment's, else the kept one. */
 static void open_client(struct session *session)
 {

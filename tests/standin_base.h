@@ -13,9 +13,9 @@
 
 typedef enum standin_fault {
     FAULT_NONE,
-    FAULT_HTML, FAULT_EMPTY, FAULT_REDIRECT, FAULT_GZIP, FAULT_FORBIDDEN,
-    FAULT_FUNDS, FAULT_MODERATION, FAULT_ECHO_TOKEN, FAULT_RATE_ONCE,
-    FAULT_RATE, FAULT_UNAVAILABLE, FAULT_EARLY_413,
+    FAULT_HTML, FAULT_TEXT, FAULT_EMPTY, FAULT_REDIRECT, FAULT_GZIP,
+    FAULT_FORBIDDEN, FAULT_FUNDS, FAULT_MODERATION, FAULT_ECHO_TOKEN,
+    FAULT_RATE_ONCE, FAULT_RATE, FAULT_UNAVAILABLE, FAULT_EARLY_413,
     FAULT_CUT, FAULT_CUT_RESET, FAULT_CUT_STREAM, FAULT_STALL,
     FAULT_UNTIL_CLOSE, FAULT_NO_CLOSE_NOTIFY, FAULT_CLOSE_EARLY,
     FAULT_DROP_IDLE, FAULT_MUTE, FAULT_HANG_UP,
@@ -31,6 +31,7 @@ static const struct {
 } faults[FAULT_COUNT] = {
     [FAULT_NONE] = {"none", "all is well"},
     [FAULT_HTML] = {"html", "200 with a page of HTML"},
+    [FAULT_TEXT] = {"text", "200 with plain text"},
     [FAULT_EMPTY] = {"empty", "200 with an empty body"},
     [FAULT_REDIRECT] = {"redirect", "302 to another host"},
     [FAULT_GZIP] = {"gzip", "a compressed body that nobody asked for"},

@@ -755,6 +755,10 @@ static bool answer_fault(exchange *x)
         answer_page(a, 200, "<!doctype html>\n<title>Proxy</title>\n"
                             "<p>Please accept our cookies.</p>\n", false);
         return true;
+    case FAULT_TEXT:
+        answer_page(a, 200, "Down for maintenance.\n", false);
+        a->type = "text/plain";
+        return true;
     case FAULT_EMPTY:
         set_status(a, 200);
         return true;
