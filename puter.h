@@ -1589,6 +1589,7 @@ PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
     if (writer->comma)
         writer->text[writer->length++] = ',';
     writer->text[writer->length++] = '"';
+    writer->text[writer->length] = '\0';
     puter__append_escaped(writer, text, length);
     puter__append_char(writer, '"');
     writer->comma = true;
@@ -2362,13 +2363,13 @@ static size_t puter__secret_at(const puter__report *report, const char *text,
     for (; at < length && same < report->secret_length; same++) {
         if (text[at] == secret[same])
             at++;
-        else if (length - at >= 2 && text[at] == '\\' &&
-                 text[at + 1] == secret[same])
-            at += 2;
         else if (length - at >= 6 && text[at] == '\\' &&
                  text[at + 1] == 'u' &&
                  puter__hex4(text + at + 2) == secret[same])
             at += 6;
+        else if (length - at >= 2 && text[at] == '\\' &&
+                 text[at + 1] == secret[same])
+            at += 2;
         else
             break;
     }
@@ -2880,6 +2881,7 @@ typedef struct puter__tls {
     int below_result;        /* what the transport failed with; 0: it did not */
     size_t unsent;           /* bytes of a record that the transport left */
     size_t pending;          /* what of the caller's data is in that record */
+    bool flushed;            /* ...and a read has sent it whole */
     bool active;             /* ssl is set up */
     bool ready;              /* config is set up */
     bool self_signed;        /* of the certificate that was refused */
@@ -3358,6 +3360,7 @@ static int puter__tls_send(void *ctx, const unsigned char *data, size_t size)
     puter__tls *tls = (puter__tls *)ctx;
     int count = tls->below->write(tls->below->ctx, data, size);
     tls->unsent = size - (count > 0 ? (size_t)count : 0);
+    tls->flushed |= tls->unsent == 0;
     return puter__tls_below(tls, count != 0 ? count : PUTER_ERR_CLOSED);
 }
 
@@ -3687,6 +3690,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
                                       size);
         while (puter__tls_again(tls, count));
     tls->pending = count < 0 && tls->unsent > 0 ? size : 0;
+    tls->flushed = false;
     if (count == 0)
         count = MBEDTLS_ERR_SSL_WANT_WRITE;
     return count > 0 ? count : puter__tls_stopped(tls, "writing", count);
@@ -4423,7 +4427,7 @@ static bool puter__may_have_all(const puter_client *client)
 {
     size_t sent = client->sent;
 #ifndef PUTER_NO_TLS
-    if (client->tls.active)
+    if (client->tls.active && client->tls.flushed)
         sent += client->tls.pending;
 #endif
     return sent >= client->out.length;
@@ -4603,8 +4607,6 @@ static puter_result puter__begin_body(puter_client *client)
         return PUTER_OK; /* a yes has no body, whatever its head says */
     client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
                        puter__listed("*ndjson*", http->content_type);
-    if (client->streamed)
-        client->learned = client->route;
     if (http->has_length && !puter__is_for_sink(client) &&
         !(client->streamed && client->request->discard))
         return puter__check_size(client, (uint64_t)http->left);
@@ -5513,6 +5515,7 @@ static puter_result puter__check_extra(puter_client *client)
         client, "extra_args", request->extra_args, PUTER_OBJECT);
     size_t i = request->tool_count;
     if (result != PUTER_OK || request->extra_args == NULL ||
+        request->max_tool_rounds < 0 ||
         puter_json_type(puter__member(puter_json_root(&client->json),
                                       "messages")) == PUTER_MISSING)
         return result;
@@ -6004,10 +6007,18 @@ static const char *puter__role(puter_value role)
 
 /* Whether JSON can be read back: each part of it could, and may yet be nested
  * too deeply as a part. */
-static puter_result puter__check_document(const char *text, size_t length)
+static puter_result puter__check_document(const puter_writer *text)
 {
     puter_error error;
-    puter_json_free(puter_json_parse(text, length, &error));
+    puter_writer saved = PUTER__ZERO;
+    puter_write_begin_array(&saved);
+    puter_write_raw(&saved, text->text, text->length);
+    puter_write_end_array(&saved);
+    if (saved.result == PUTER_OK)
+        puter_json_free(puter_json_parse(saved.text, saved.length, &error));
+    else
+        error.result = saved.result;
+    puter_writer_free(&saved);
     return error.result == PUTER_OK || error.result == PUTER_ERR_NOMEM
                ? error.result
                : PUTER_ERR_ARGUMENT;
@@ -6049,7 +6060,7 @@ static puter_result puter__history_message(puter_history *history,
     puter__write_message(&text, message);
     if (text.result == PUTER_OK &&
         (message->part_count > 0 || message->tool_call_count > 0))
-        text.result = puter__check_document(text.text, text.length);
+        text.result = puter__check_document(&text);
     return puter__history_take(history, message->role, &text);
 }
 
@@ -6572,6 +6583,8 @@ static puter_result puter__take_line(puter_client *client)
                               text.escaped, &channel->high);
         client->told_length = found - 1; /* without its LF */
     }
+    if (result == PUTER_OK)
+        client->learned = client->route;
     return result == PUTER_OK ? puter__body_result(client) : result;
 }
 
@@ -6664,9 +6677,11 @@ static puter_result puter__conclude_stream(puter_client *client)
         client->told = ""; /* other input may stand where the last one did */
         client->told_length = 0;
     }
-    if (result == PUTER_OK)
-        client->phase = PUTER__REPLIED;
-    return result;
+    if (result != PUTER_OK)
+        return result;
+    client->learned = client->route;
+    client->phase = PUTER__REPLIED;
+    return PUTER_OK;
 }
 
 static puter_result puter__conclude_whole(puter_client *client)
@@ -6689,7 +6704,7 @@ static puter_result puter__conclude_whole(puter_client *client)
     if (result == PUTER_ERR_NOMEM)
         return puter__client_memory(client);
     if (result == PUTER_OK &&
-        (client->kind == PUTER__GET ||
+        ((client->kind == PUTER__GET && http->status < 300) ||
          puter_json_type(puter_json_root(&client->json)) >= PUTER_ARRAY))
         result = puter__read_reply(client);
     else

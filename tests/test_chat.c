@@ -227,9 +227,19 @@ static void test_arguments(void)
     check_args(&request, "{" MESSAGES "}");
 }
 
+static int no_tool(void *user, const puter_tool_call *call,
+                   puter_writer *result)
+{
+    (void)user;
+    (void)call;
+    (void)result;
+    return 0;
+}
+
 /* What extra_args replaces is not sent twice. */
 static void test_extra_args_win(void)
 {
+    static const puter_tool tool = {.name = "f", .call = no_tool};
     script peer = {0};
     puter_client *client = script_open(&peer, NULL);
     puter_request request = {0};
@@ -238,11 +248,16 @@ static void test_extra_args_win(void)
     request.prompt = "Halo";
     request.model = "gpt-4";
     request.extra_args = "{\"model\":\"other\",\"messages\":[\"mine\"]}";
+    request.max_tool_rounds = -1; /* so none of a tool's results gets lost */
+    request.tools = &tool;
+    request.tool_count = 1;
     CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
     CHECK(!strstr(script_sent(&peer, 0), "gpt-4"));
     CHECK(!strstr(script_sent(&peer, 0), "Halo"));
     check_json(script_sent(&peer, 0), "args",
-               "{\"model\":\"other\",\"messages\":[\"mine\"]}");
+               "{\"tools\":[{\"type\":\"function\",\"function\":"
+               "{\"name\":\"f\"}}],"
+               "\"model\":\"other\",\"messages\":[\"mine\"]}");
     script_close(&peer, client);
 }
 
@@ -557,15 +572,6 @@ static void check_refused(const puter_options *options,
     CHECK_INT(peer.opens, 0);
     puter_reply_free(&reply);
     script_close(&peer, client);
-}
-
-static int no_tool(void *user, const puter_tool_call *call,
-                   puter_writer *result)
-{
-    (void)user;
-    (void)call;
-    (void)result;
-    return 0;
 }
 
 static void test_refused_questions(void)
@@ -1174,6 +1180,19 @@ static void test_left_stream_negotiation(void)
     CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
     check_member(&peer, 2, "driver", "ai-chat");
     script_close(&peer, client);
+    CHECK_IN("a stream that begins with a refusal");
+    client = script_open(&peer, NULL);
+    script_typed_reply(&peer, 200, "application/x-ndjson",
+                       "{\"success\":false,\"error\":\"no\"}\n");
+    script_next_connection(&peer);
+    script_reply(&peer, 200, HALO);
+    request.driver = "ai-chat";
+    puter_stream_begin(client, &request);
+    CHECK(puter_stream_next(client, NULL) < 0);
+    puter_stream_end(client, NULL);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    check_member(&peer, 1, "driver", "openai-completion");
+    script_close(&peer, client);
 }
 
 /* ---- answers ------------------------------------------------------------ */
@@ -1718,22 +1737,26 @@ static void test_escaped_token_is_not_told(void)
 {
     static const char *const shapes[] = {
         "{\"detail\":\"%s\"}", "{\"detail\":\"%s", "<p>%s"};
-    char escaped[6 * sizeof SCRIPT_TOKEN], body[512], *out;
+    static const char token[] = "unsure.0123456789-secret";
+    char escaped[6 * sizeof token], body[512], *out;
+    puter_options options = {0};
     size_t i, at, which;
-    for (i = 0; i < COUNT(shapes) * (sizeof SCRIPT_TOKEN - 1); i++) {
+    options.token = token;
+    for (i = 0; i < COUNT(shapes) * (sizeof token - 1); i++) {
         script peer = {0};
-        puter_client *client = script_open(&peer, NULL);
+        puter_client *client = script_open(&peer, &options);
         CHECK_IN("escaped token %d", (int)i);
         which = i / COUNT(shapes);
         out = escaped;
-        for (at = 0; at < sizeof SCRIPT_TOKEN - 1; at++)
+        for (at = 0; at < sizeof token - 1; at++)
             out += sprintf(out, at == which || at % 5 == 1 ? "\\u%04x" : "%c",
-                           SCRIPT_TOKEN[at]);
+                           token[at]);
         snprintf(body, sizeof body, shapes[i % COUNT(shapes)], escaped);
         script_reply(&peer, 400, body);
         CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_REQUEST);
         CHECK(strstr(puter_last_error(client)->message, "***"));
         CHECK(!strstr(puter_last_error(client)->message, "\\u00"));
+        CHECK(!strstr(puter_last_error(client)->message, "23456"));
         script_close(&peer, client);
     }
 }

@@ -363,27 +363,60 @@ static void test_bad_arguments(void)
     }
 }
 
-/* Arguments that can be read, but not as deep in a message as they stand
- * there: they are not added, and spoil nothing. */
+/* Arguments that can be read, but not as deep in a conversation as they would
+ * stand there: they are not added, and spoil nothing. */
 static void test_deep_arguments(void)
 {
-    enum { LEVELS = 998 };
-    char arguments[2 * LEVELS + 8];
-    puter_history history = {0};
-    puter_tool_call call = {"c1", "f", arguments};
-    puter_reply reply = reply_of("One.", 1);
-    CHECK_IN("deep arguments");
-    memset(arguments, '[', 5 + LEVELS);
-    memset(arguments + 5 + LEVELS, ']', LEVELS);
-    memcpy(arguments, "{\"a\":", 5);
-    memcpy(arguments + 5 + 2 * LEVELS, "}", 2);
-    reply.tool_calls = &call;
-    puter_history_add(&history, "user", "Halo");
-    CHECK_INT(puter_history_add_reply(&history, &reply), PUTER_ERR_ARGUMENT);
-    CHECK_INT(history.message_count, 1);
-    CHECK_INT(puter_history_add(&history, "user", "Halo?"), PUTER_OK);
-    check_whole(&history);
-    puter_history_free(&history);
+    enum { MOST = 998 };
+    char arguments[2 * MOST + 8];
+    int levels;
+    for (levels = MOST - 9; levels <= MOST; levels++) {
+        puter_history history = {0}, loaded = {0};
+        puter_tool_call call = {"c1", "f", arguments};
+        puter_reply reply = reply_of("One.", 1);
+        puter_writer out;
+        puter_result result;
+        CHECK_IN("%d levels of arguments", levels);
+        snprintf(arguments, sizeof arguments, "{\"a\":%0*d%0*d}", levels, 0,
+                 levels, 0);
+        memset(arguments + 5, '[', (size_t)levels);
+        memset(arguments + 5 + levels, ']', (size_t)levels);
+        reply.tool_calls = &call;
+        puter_history_add(&history, "user", "Halo");
+        result = puter_history_add_reply(&history, &reply);
+        CHECK(result == (levels == MOST ? PUTER_ERR_ARGUMENT : PUTER_OK) ||
+              (levels > MOST - 9 && levels < MOST));
+        CHECK_INT(history.message_count, result == PUTER_OK ? 2 : 1);
+        CHECK_INT(puter_history_add(&history, "user", "Halo?"), PUTER_OK);
+        out = saved(&history);
+        CHECK_INT(puter_history_load(&loaded, out.text, out.length, NULL),
+                  PUTER_OK);
+        puter_writer_free(&out);
+        puter_history_free(&loaded);
+        puter_history_free(&history);
+    }
+}
+
+/* A writer that memory was short for ends with its NUL all the same. */
+static void test_cut_writer(void)
+{
+    size_t n, length;
+    for (n = 0; n < 4; n++)
+        for (length = 0; length < 100; length++) {
+            char text[100];
+            puter_writer writer = {0};
+            CHECK_IN("allocation %d fails, %d characters", (int)n,
+                     (int)length);
+            memset(text, 'x', sizeof text);
+            allocations = 0;
+            failing = n + 1;
+            puter_write_begin_array(&writer);
+            puter_write_chars(&writer, text, length);
+            puter_write_chars(&writer, text, length);
+            failing = 0;
+            CHECK(!writer.text || strlen(writer.text) == writer.length);
+            puter_writer_free(&writer);
+        }
 }
 
 /* A call that came without an id can be answered all the same. */
@@ -1065,6 +1098,7 @@ int main(void)
     test_bad_turns();
     test_bad_arguments();
     test_deep_arguments();
+    test_cut_writer();
     test_calls_without_id();
     test_results();
     test_refused_results();
