@@ -376,7 +376,8 @@ typedef struct puter_request {
                                   for puter_stream_end */
     bool test_mode;            /* 2025: a canned answer that costs nothing */
     const char *extra_args;    /* a JSON object, merged into `args`; where it
-                                  names what is set above, it wins */
+                                  names what is set above, it wins (but not
+                                  messages beside a tool's `call`) */
 } puter_request;
 
 /* ---- chat: what comes back ---------------------------------------------- */
@@ -563,7 +564,8 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                     puter_reply *reply);
 
 /* Thin forms of puter_call, for what is asked most. Optional strings may be
- * NULL. Each frees nothing and gives what puter_call gives. */
+ * NULL. Each frees nothing and gives what puter_call gives, but for what is no
+ * result: text of a proxy's, JSON without one. That is PUTER_ERR_PROTOCOL. */
 
 /* A picture from words: its bytes in reply.body, or, from some services, its
  * URL in reply.text. */
