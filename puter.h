@@ -1564,7 +1564,10 @@ static size_t puter__escape_encode(unsigned char c, char *out)
 static void puter__append_escaped(puter_writer *writer, const char *text,
                                   size_t length)
 {
-    const char *end = length > 0 ? text + length : text; /* text may be NULL */
+    const char *end;
+    if (length == 0)
+        return; /* text may be NULL */
+    end = text + length;
     while (text < end && puter__reserve(writer, (size_t)(end - text) + 6)) {
         char *out = writer->text + writer->length;
         const char *stop = puter__copy_plain(text, end, out);
