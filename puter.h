@@ -76,7 +76,7 @@
  * looked up in revocation lists.
  *
  * Inside, from the bottom up: prelude, buffer, numbers, json write, json read,
- * errors, time, url, socket, tls, http, drivers, client, answer, refusals,
+ * errors, system, url, socket, tls, http, drivers, client, answer, refusals,
  * request, history, exchange, session, public. Search for ">> name".
  */
 #if defined(PUTER_IMPLEMENTATION) && defined(__STRICT_ANSI__) &&              \
@@ -900,6 +900,11 @@ static int puter__hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool puter__is_empty(const char *text)
+{
+    return text == NULL || text[0] == '\0';
+}
+
 static bool puter__same(const char *a, const char *b)
 {
     return a != NULL && strcmp(a, b) == 0;
@@ -1586,6 +1591,8 @@ static void puter__append_escaped(puter_writer *writer, const char *text,
     }
 }
 
+/* A string begins in one step, not by puter__write_value, by which a history
+ * takes a sixth longer to write. */
 PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
                                  size_t length)
 {
@@ -2509,7 +2516,7 @@ PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
     return NULL;
 }
 
-/* >> time -----------------------------------------------------------------*/
+/* >> system: the clock and the environment --------------------------------*/
 
 #define PUTER__NEVER INT64_MAX
 
@@ -2537,6 +2544,20 @@ static int puter__left(int64_t moment)
 {
     int64_t left = moment == PUTER__NEVER ? -1 : moment - puter__now();
     return moment != PUTER__NEVER && left < 0 ? 0 : (int)left;
+}
+
+/* What the environment says: the first of two variables that is set, which an
+ * empty one is not; NULL: neither, or nobody may look. */
+static const char *puter__environment(const puter_options *options,
+                                      const char *name, const char *other)
+{
+    const char *value = NULL;
+    if (!options->no_environment) {
+        value = getenv(name);
+        if (puter__is_empty(value) && other != NULL)
+            value = getenv(other);
+    }
+    return puter__is_empty(value) ? NULL : value;
 }
 
 /* >> url: where the service is (RFC 3986, as much as an origin needs) ------*/
@@ -3115,13 +3136,8 @@ static const char *puter__store_where(const puter_options *options)
 #ifndef PUTER_NO_STDIO
     size_t i;
     path = options->ca_file;
-    if (path == NULL && !options->no_environment) {
-        path = getenv("SSL_CERT_FILE");
-        if (path == NULL || path[0] == '\0')
-            path = getenv("SSL_CERT_DIR");
-        if (path != NULL && path[0] == '\0')
-            path = NULL;
-    }
+    if (path == NULL)
+        path = puter__environment(options, "SSL_CERT_FILE", "SSL_CERT_DIR");
     for (i = 0; path == NULL && i < PUTER__COUNT(puter__stores); i++)
         if (access(puter__stores[i], R_OK) == 0)
             path = puter__stores[i];
@@ -5410,11 +5426,6 @@ static const char *puter__image_type(const void *data, size_t size)
 
 /* -- checks before anything is sent -- */
 
-static bool puter__is_empty(const char *text)
-{
-    return text == NULL || text[0] == '\0';
-}
-
 /* Reads a caller's JSON into client->json; NULL is fine. */
 static puter_result puter__check_json(puter_client *client, const char *what,
                                       const char *text, puter_type type)
@@ -6010,9 +6021,9 @@ static const char *puter__role(puter_value role)
     return NULL;
 }
 
-/* Whether JSON can be read back: each part of it could, and may yet be nested
- * too deeply as a part. */
-static puter_result puter__check_document(const puter_writer *text)
+/* Whether a message can be read back from the array that a history is saved
+ * as: each part of it could be read, and may stand too deep there. */
+static puter_result puter__check_saved(const puter_writer *text)
 {
     puter_error error;
     puter_writer saved = PUTER__ZERO;
@@ -6065,7 +6076,7 @@ static puter_result puter__history_message(puter_history *history,
     puter__write_message(&text, message);
     if (text.result == PUTER_OK &&
         (message->part_count > 0 || message->tool_call_count > 0))
-        text.result = puter__check_document(&text);
+        text.result = puter__check_saved(&text);
     return puter__history_take(history, message->role, &text);
 }
 
@@ -7874,19 +7885,6 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
 
 /* -- open and close -- */
 
-/* A variable in one of two spellings; NULL: it is not set, or empty. */
-static const char *puter__environment(const puter_client *client,
-                                      const char *upper, const char *lower)
-{
-    const char *value = NULL;
-    if (!client->options.no_environment) {
-        value = getenv(upper);
-        if (puter__is_empty(value))
-            value = getenv(lower);
-    }
-    return puter__is_empty(value) ? NULL : value;
-}
-
 /* Makes an option the client's own: the caller's, or the environment's. */
 static const char *puter__adopt(puter_client *client, const char *value,
                                 const char *variable)
@@ -7894,7 +7892,7 @@ static const char *puter__adopt(puter_client *client, const char *value,
     size_t size;
     char *copy;
     if (value == NULL && variable != NULL)
-        value = puter__environment(client, variable, variable);
+        value = puter__environment(&client->options, variable, NULL);
     if (value == NULL)
         return NULL;
     size = strlen(value) + 1;
@@ -7963,17 +7961,18 @@ static bool puter__no_proxy(const char *list, const puter__url *url)
  * for this machine nor for a transport of the caller's. NULL or "": none. */
 static const char *puter__proxy_text(const puter_client *client)
 {
-    const char *text = client->options.proxy, *list;
+    const puter_options *options = &client->options;
+    const char *text = options->proxy, *list;
     if (text != NULL || client->transport != &client->own ||
         puter__url_is_loopback(&client->url))
         return text;
-    list = puter__environment(client, "NO_PROXY", "no_proxy");
+    list = puter__environment(options, "NO_PROXY", "no_proxy");
     if (list != NULL && puter__no_proxy(list, &client->url))
         return NULL;
     if (client->url.secure)
-        text = puter__environment(client, "HTTPS_PROXY", "https_proxy");
+        text = puter__environment(options, "HTTPS_PROXY", "https_proxy");
     return text != NULL ? text
-                        : puter__environment(client, "ALL_PROXY", "all_proxy");
+                        : puter__environment(options, "ALL_PROXY", "all_proxy");
 }
 
 /* Keeps "name:password", its %XX decoded. */
