@@ -384,8 +384,8 @@ static void test_deep_arguments(void)
         reply.tool_calls = &call;
         puter_history_add(&history, "user", "Halo");
         result = puter_history_add_reply(&history, &reply);
-        CHECK(result == (levels == MOST ? PUTER_ERR_ARGUMENT : PUTER_OK) ||
-              (levels > MOST - 9 && levels < MOST));
+        /* around them: [{"content":[{"input":{"a":... */
+        CHECK_INT(result, levels + 5 <= 1000 ? PUTER_OK : PUTER_ERR_ARGUMENT);
         CHECK_INT(history.message_count, result == PUTER_OK ? 2 : 1);
         CHECK_INT(puter_history_add(&history, "user", "Halo?"), PUTER_OK);
         out = saved(&history);
