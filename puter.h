@@ -5448,16 +5448,6 @@ static puter_result puter__check_json(puter_client *client, const char *what,
     return PUTER_OK;
 }
 
-/* The same of JSON that the service wrote: no mistake of the caller's. */
-static puter_result puter__check_theirs(puter_client *client, const char *what,
-                                        const char *text, puter_type type)
-{
-    puter_result result = puter__check_json(client, what, text, type);
-    if (result == PUTER_ERR_ARGUMENT)
-        client->report.error.result = result = PUTER_ERR_PROTOCOL;
-    return result;
-}
-
 static puter_result puter__check_part(puter_client *client,
                                       const puter_part *part)
 {
@@ -7027,9 +7017,11 @@ static puter_result puter__next_round(puter_client *client)
     message.content = answer->text.writer.text;
     message.tool_calls = puter__calls(client, &message.tool_call_count);
     for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++)
-        result = puter__check_theirs(client, "the arguments of a tool's call",
-                                     message.tool_calls[i].arguments,
-                                     PUTER_OBJECT);
+        result = puter__check_json(client, "the arguments of a tool's call",
+                                   message.tool_calls[i].arguments,
+                                   PUTER_OBJECT);
+    if (result == PUTER_ERR_ARGUMENT) /* the model's, not the caller's */
+        client->report.error.result = result = PUTER_ERR_PROTOCOL;
     if (result != PUTER_OK)
         return result;
     if (answer->turns.length == 0)
@@ -7214,8 +7206,14 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
     return result;
 }
 
-/* Begin, next to the end, end: the blocking calls. */
+/* Reads what a call is for out of a reply that is there; `wanted` is what the
+ * caller named of it. */
+typedef puter_result puter__reader(puter_client *client, const char *wanted);
+
+/* Begin, next to the end, read if there is anything to, end: the blocking
+ * calls. */
 static puter_result puter__exchange(puter_client *client, puter__kind kind,
+                                    puter__reader *read, const char *wanted,
                                     puter_reply *reply)
 {
     puter_event event = PUTER__ZERO;
@@ -7224,6 +7222,10 @@ static puter_result puter__exchange(puter_client *client, puter__kind kind,
         return result;
     while (puter__next(client, &event, true) == 1)
         continue;
+    if (client->phase == PUTER__REPLIED && read != NULL &&
+        (read(client, wanted) != PUTER_OK ||
+         puter__body_result(client) != PUTER_OK))
+        puter__give_up(client);
     return puter__end(client, reply);
 }
 
@@ -7448,7 +7450,7 @@ PUTER_API puter_result puter_chat(puter_client *client,
     if (result != PUTER_OK)
         return result;
     client->request = request;
-    return puter__exchange(client, PUTER__CHAT, reply);
+    return puter__exchange(client, PUTER__CHAT, NULL, NULL, reply);
 }
 
 PUTER_API puter_result puter_ask(puter_client *client, const char *model,
@@ -7532,7 +7534,7 @@ PUTER_API puter_result puter_call(puter_client *client,
     if (result != PUTER_OK)
         return result;
     client->call = call;
-    return puter__exchange(client, PUTER__CALL, reply);
+    return puter__exchange(client, PUTER__CALL, NULL, NULL, reply);
 }
 
 PUTER_API puter_result puter_get(puter_client *client, const char *path,
@@ -7547,7 +7549,7 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
     if (result != PUTER_OK)
         return result;
     client->path = path;
-    return puter__exchange(client, PUTER__GET, reply);
+    return puter__exchange(client, PUTER__GET, NULL, NULL, reply);
 }
 
 /* Whether an entry of a model list is of a provider: by its member, or, where
@@ -7566,8 +7568,8 @@ static bool puter__is_of(puter_client *client, puter_value model,
 }
 
 /* Makes of any list {"models":[...]}, with the provider's alone. */
-static puter_result puter__shape_models(puter_client *client,
-                                        const char *provider)
+static puter_result puter__read_models(puter_client *client,
+                                       const char *provider)
 {
     puter_value root = puter_json_root(&client->json);
     puter_value list = puter__first_of(root, "models", "result");
@@ -7593,8 +7595,6 @@ static puter_result puter__shape_models(puter_client *client,
     }
     puter_write_end_array(out);
     puter_write_end_object(out);
-    if (out->result != PUTER_OK)
-        return puter__client_memory(client);
     puter_writer_free(&client->answer->body);
     client->answer->body = *out;
     memset(out, 0, sizeof *out);
@@ -7610,7 +7610,6 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                         "/puterai/chat/models"};
     puter_call_request call = PUTER__ZERO;
     puter_result result = PUTER_OK;
-    puter_event event = PUTER__ZERO;
     size_t i;
     call.interface = "puter-chat-completion";
     call.driver = "ai-chat";
@@ -7621,16 +7620,9 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
             return result;
         client->path = i < PUTER__COUNT(paths) ? paths[i] : NULL;
         client->call = &call;
-        result = puter__begin(client, client->path != NULL ? PUTER__GET
-                                                           : PUTER__CALL);
-        if (result != PUTER_OK)
-            return result;
-        puter__next(client, &event, true);
-        if (client->phase == PUTER__REPLIED)
-            result = puter__shape_models(client, provider);
-        if (result != PUTER_OK)
-            puter__give_up(client);
-        result = puter__end(client, reply);
+        result = puter__exchange(
+            client, client->path != NULL ? PUTER__GET : PUTER__CALL,
+            puter__read_models, provider, reply);
         if (result != PUTER_ERR_NOT_FOUND &&
             (result != PUTER_ERR_PROTOCOL ||
              (i + 1 == PUTER__COUNT(paths) &&
@@ -7644,92 +7636,113 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
 
 /* -- thin forms of puter_call -- */
 
+/* Finds the result in a reply that is there: what JSON says is one, or bytes
+ * that are no text, which a proxy may have written. */
+static puter_result puter__find_result(puter_client *client,
+                                       puter_value *result)
+{
+    const char *type = client->http.content_type;
+    puter_value root = puter_json_root(&client->json);
+    bool is_one;
+    *result = puter__member(root, "result");
+    is_one = !puter__is(*result, PUTER_MISSING) ||
+             puter_json_bool(puter__member(root, "success"));
+    if (puter__is(root, PUTER_MISSING))
+        is_one = client->answer->body.length == 0 ||
+                 (type[0] != '\0' && !puter__listed("text/*", type));
+    return is_one ? PUTER_OK
+                  : puter__no_sense(client, "there is no result in it");
+}
+
 /* The text in a result of reading or hearing: {blocks:[{text}]},
  * {pages:[{markdown}]}, {text} or a string. */
-static void puter__read_text(puter__answer *answer, puter_value result)
+static puter_result puter__read_text(puter_client *client, const char *wanted)
 {
-    puter_writer *text = &answer->text.writer;
-    puter_value list = puter__first_of(result, "blocks", "pages");
+    puter__channel *text = &client->answer->text;
+    puter_value value, list;
+    puter_result result = puter__find_result(client, &value);
     size_t i;
-    if (puter__is(result, PUTER_OBJECT))
-        puter__channel_add(&answer->text, puter__member(result, "text"));
-    else
-        puter__channel_add(&answer->text, result);
+    (void)wanted;
+    list = puter__first_of(value, "blocks", "pages");
+    if (puter__is(value, PUTER_OBJECT))
+        value = puter__member(value, "text");
+    puter__channel_add(text, value);
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value item = puter__first_of(puter_json_at(list, i), "text",
                                            "markdown");
         if (!puter__is(item, PUTER_STRING))
             continue;
-        puter__append(text, "\n", text->length > 0);
-        puter__channel_add(&answer->text, item);
+        puter__append(&text->writer, "\n", text->writer.length > 0);
+        puter__channel_add(text, item);
     }
-    puter__settle(text, &answer->text.high);
+    puter__settle(&text->writer, &text->high);
+    return result;
 }
 
 /* Any value: a string's characters, or its JSON; of null nothing. */
-static void puter__read_any(puter__answer *answer, puter_value result)
+static puter_result puter__read_any(puter_client *client, const char *wanted)
 {
+    puter__channel *text = &client->answer->text;
+    puter_value value;
+    puter_result result = puter__find_result(client, &value);
     size_t length;
-    const char *text = puter__span(result, &length);
-    puter__channel_add(&answer->text, result);
-    puter__settle(&answer->text.writer, &answer->text.high);
-    if (puter_json_type(result) > PUTER_NULL &&
-        !puter__is(result, PUTER_STRING))
-        puter__append(&answer->text.writer, text, length);
+    const char *json = puter__span(value, &length);
+    (void)wanted;
+    puter__channel_add(text, value);
+    puter__settle(&text->writer, &text->high);
+    if (puter_json_type(value) > PUTER_NULL && !puter__is(value, PUTER_STRING))
+        puter__append(&text->writer, json, length);
+    return result;
 }
 
-typedef void puter__reader(puter__answer *answer, puter_value result);
-
-/* Reads the result of a reply that is there: what JSON says is one, or bytes
- * that are no text, which a proxy may have written. */
-static puter_result puter__read_result(puter_client *client,
-                                       puter__reader *read)
+/* The keys of a list that a pattern covers, all for NULL, as a JSON array. */
+static puter_result puter__read_keys(puter_client *client, const char *pattern)
 {
-    const char *type = client->http.content_type;
-    puter_value root = puter_json_root(&client->json);
-    puter_value result = puter__member(root, "result");
-    bool is_one = !puter__is(result, PUTER_MISSING) ||
-                  puter_json_bool(puter__member(root, "success"));
-    if (puter__is(root, PUTER_MISSING))
-        is_one = client->answer->body.length == 0 ||
-                 (type[0] != '\0' && !puter__listed("text/*", type));
-    if (!is_one)
-        return puter__no_sense(client, "there is no result in it");
-    read(client->answer, result);
-    return puter__body_result(client);
+    puter_writer *out = &client->answer->text.writer;
+    puter_value list;
+    puter_result result = puter__find_result(client, &list);
+    size_t i;
+    if (pattern == NULL)
+        return puter__read_any(client, NULL);
+    if (result == PUTER_OK && !puter__is(list, PUTER_ARRAY))
+        result = puter__no_sense(client, "there is no list of keys");
+    if (result != PUTER_OK)
+        return result;
+    puter_write_begin_array(out);
+    for (i = 0; i < puter_json_count(list); i++) {
+        const char *key = puter__words(client, puter_json_at(list, i));
+        if (key == NULL)
+            return puter__client_memory(client);
+        if (puter__matches(pattern, strlen(pattern), key, false))
+            puter_write_string(out, key);
+    }
+    puter_write_end_array(out);
+    return PUTER_OK;
 }
 
-/* Calls with args that were written, and reads the result's text; `meant`
- * tells whether what the call cannot do without was there. */
+/* Calls with args that were written, and reads the result. Where what the call
+ * cannot do without was missing, they hold PUTER_ERR_ARGUMENT. */
 static puter_result puter__call_with(puter_client *client,
                                      const char *interface_name,
-                                     const char *method, bool meant,
-                                     puter_writer *args, puter__reader *read,
+                                     const char *method, puter_writer *args,
+                                     puter__reader *read, const char *wanted,
                                      puter_reply *reply)
 {
     puter_call_request call = PUTER__ZERO;
     puter_result result = puter__enter_for(client, reply);
-    puter_event event = PUTER__ZERO;
     puter_write_end_object(args);
     call.interface = interface_name;
     call.method = method;
     call.args = args->text;
-    if (result == PUTER_OK && !meant)
+    if (result == PUTER_OK && args->result == PUTER_ERR_ARGUMENT)
         result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                              "%s %s: an argument is missing or empty",
                              interface_name, method);
-    if (result == PUTER_OK && args->result != PUTER_OK)
+    else if (result == PUTER_OK && args->result != PUTER_OK)
         result = puter__not_written(client, args->result);
     if (result == PUTER_OK) {
         client->call = &call;
-        result = puter__begin(client, PUTER__CALL);
-    }
-    if (result == PUTER_OK) {
-        puter__next(client, &event, true); /* the end: it has no events */
-        if (client->phase == PUTER__REPLIED &&
-            puter__read_result(client, read) != PUTER_OK)
-            puter__give_up(client);
-        result = puter__end(client, reply);
+        result = puter__exchange(client, PUTER__CALL, read, wanted, reply);
     }
     puter_writer_free(args);
     return result;
@@ -7749,8 +7762,10 @@ static puter_result puter__call_strings(puter_client *client,
     puter_write_begin_object(&args);
     for (i = 0; i < count; i += 2)
         puter__write_member(&args, pairs[i], pairs[i + 1]);
-    return puter__call_with(client, interface_name, method,
-                            !puter__is_empty(pairs[1]), &args, read, reply);
+    if (puter__is_empty(pairs[1]))
+        args.result = PUTER_ERR_ARGUMENT;
+    return puter__call_with(client, interface_name, method, &args, read, NULL,
+                            reply);
 }
 
 PUTER_API puter_result puter_text_to_image(puter_client *client,
@@ -7796,9 +7811,10 @@ PUTER_API puter_result puter_speech_to_text(puter_client *client,
     puter__write_data_url(&args, data, data != NULL ? size : 0,
                           mime_type != NULL ? mime_type : "audio/mpeg");
     puter__write_member(&args, "model", model);
-    return puter__call_with(client, "puter-speech2txt", "transcribe",
-                            data != NULL && size > 0, &args, puter__read_text,
-                            reply);
+    if (data == NULL || size == 0)
+        args.result = PUTER_ERR_ARGUMENT;
+    return puter__call_with(client, "puter-speech2txt", "transcribe", &args,
+                            puter__read_text, NULL, reply);
 }
 
 PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
@@ -7824,42 +7840,10 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
     puter__write_member(&args, "key", key);
     puter_write_key(&args, "value");
     puter__write_document(&args, value_json != NULL ? value_json : "null");
-    return puter__call_with(client, "puter-kvstore", "set",
-                            !puter__is_empty(key), &args, puter__read_any,
-                            reply);
-}
-
-/* Leaves of the keys in a reply's text those of the pattern. */
-static puter_result puter__filter_keys(puter_client *client,
-                                       const char *pattern,
-                                       puter_reply *reply)
-{
-    puter_writer *text = &((puter__answer *)reply->memory)->text.writer;
-    puter_writer kept = PUTER__ZERO;
-    puter_result result =
-        puter__check_theirs(client, "the keys", reply->text, PUTER_MISSING);
-    puter_value list = puter_json_root(&client->json);
-    size_t i;
-    puter_write_begin_array(&kept);
-    for (i = 0; result == PUTER_OK && i < puter_json_count(list); i++) {
-        const char *key = puter__words(client, puter_json_at(list, i));
-        if (key == NULL)
-            kept.result = PUTER_ERR_NOMEM;
-        else if (puter__matches(pattern, strlen(pattern), key, false))
-            puter_write_string(&kept, key);
-    }
-    puter_write_end_array(&kept);
-    if (result == PUTER_OK && kept.result != PUTER_OK)
-        result = puter__client_memory(client);
-    if (result != PUTER_OK) {
-        puter_writer_free(&kept);
-        reply->complete = false;
-    }
-    puter_writer_free(text);
-    *text = kept;
-    reply->text = puter__or_empty(kept.text);
-    reply->length = kept.length;
-    return result;
+    if (puter__is_empty(key))
+        args.result = PUTER_ERR_ARGUMENT;
+    return puter__call_with(client, "puter-kvstore", "set", &args,
+                            puter__read_any, NULL, reply);
 }
 
 /* Services of 2025 know no pattern, those of 2026 take a prefix for one: the
@@ -7869,18 +7853,14 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
 {
     size_t prefix = pattern != NULL ? strcspn(pattern, "*") : 0;
     puter_writer args = PUTER__ZERO;
-    puter_result result;
     puter_write_begin_object(&args);
     puter__write_member(&args, "as", "keys");
     if (prefix > 0) {
         puter_write_key(&args, "pattern");
         puter_write_chars(&args, pattern, prefix);
     }
-    result = puter__call_with(client, "puter-kvstore", "list", true, &args,
-                              puter__read_any, reply);
-    if (result != PUTER_OK || reply == NULL || pattern == NULL)
-        return result;
-    return puter__filter_keys(client, pattern, reply);
+    return puter__call_with(client, "puter-kvstore", "list", &args,
+                            puter__read_keys, pattern, reply);
 }
 
 /* -- open and close -- */
