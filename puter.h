@@ -5106,13 +5106,26 @@ static void puter__read_content(puter__answer *answer, puter_value content)
             puter__read_item(answer, puter_json_at(content, i));
 }
 
-static void puter__count_tokens(int64_t *sum, bool *known, puter_value value)
+/* Kinds of tokens, as 2.5.1 lists them and as members call them. */
+static const char *const puter__tokens[][3] = {
+    {"prompt", "prompt_tokens", "input_tokens"},
+    {"completion", "completion_tokens", "output_tokens"},
+    {"cached", "cached_tokens", "cache_read_input_tokens"},
+};
+
+static void puter__count_tokens(puter_usage *usage, size_t kind,
+                                puter_value value)
 {
-    int64_t more = puter_json_integer(value);
+    int64_t *const sums[] = {&usage->prompt_tokens, &usage->completion_tokens,
+                             &usage->cached_tokens};
+    bool *const known[] = {&usage->has_prompt_tokens,
+                           &usage->has_completion_tokens,
+                           &usage->has_cached_tokens};
+    int64_t more = puter_json_integer(value), *sum = sums[kind];
     if (!puter__is(value, PUTER_NUMBER) || more < 0)
         return;
     *sum = *sum > INT64_MAX - more ? INT64_MAX : *sum + more;
-    *known = true;
+    *known[kind] = true;
 }
 
 static void puter__count_cents(puter_usage *usage, puter_value value,
@@ -5132,21 +5145,14 @@ static void puter__count_cents(puter_usage *usage, puter_value value,
  * where 1,000,000 of a cost are a cent. */
 static void puter__read_usage_list(puter_usage *usage, puter_value list)
 {
-    size_t i;
+    size_t i, kind;
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value item = puter_json_at(list, i);
-        puter_value amount = puter__member(item, "amount");
-        puter_value cost = puter__member(item, "cost");
-        if (puter__type_is(item, "prompt"))
-            puter__count_tokens(&usage->prompt_tokens,
-                                &usage->has_prompt_tokens, amount);
-        else if (puter__type_is(item, "completion"))
-            puter__count_tokens(&usage->completion_tokens,
-                                &usage->has_completion_tokens, amount);
-        else if (puter__type_is(item, "cached"))
-            puter__count_tokens(&usage->cached_tokens,
-                                &usage->has_cached_tokens, amount);
-        puter__count_cents(usage, cost, 1e6);
+        for (kind = 0; kind < PUTER__COUNT(puter__tokens); kind++)
+            if (puter__type_is(item, puter__tokens[kind][0]))
+                puter__count_tokens(usage, kind,
+                                    puter__member(item, "amount"));
+        puter__count_cents(usage, puter__member(item, "cost"), 1e6);
     }
 }
 
@@ -5154,7 +5160,8 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
 static void puter__read_usage(puter__answer *answer, puter_value value)
 {
     puter_usage *usage = &answer->reply.usage;
-    puter_value cached;
+    puter_value details = puter__member(value, "prompt_tokens_details");
+    size_t kind;
     if (puter_json_type(value) < PUTER_ARRAY)
         return;
     answer->usage_due = true;
@@ -5162,19 +5169,13 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
         puter__read_usage_list(usage, value);
         return;
     }
-    cached = puter__first_of(value, "cached_tokens",
-                             "cache_read_input_tokens");
-    if (!puter__is(cached, PUTER_NUMBER))
-        cached = puter__member(puter__member(value, "prompt_tokens_details"),
-                               "cached_tokens");
-    puter__count_tokens(
-        &usage->prompt_tokens, &usage->has_prompt_tokens,
-        puter__first_of(value, "prompt_tokens", "input_tokens"));
-    puter__count_tokens(
-        &usage->completion_tokens, &usage->has_completion_tokens,
-        puter__first_of(value, "completion_tokens", "output_tokens"));
-    puter__count_tokens(&usage->cached_tokens, &usage->has_cached_tokens,
-                        cached);
+    for (kind = 0; kind < PUTER__COUNT(puter__tokens); kind++) {
+        const char *const *names = puter__tokens[kind];
+        puter_value count = puter__first_of(value, names[1], names[2]);
+        if (!puter__is(count, PUTER_NUMBER)) /* as some have cached ones */
+            count = puter__member(details, names[1]);
+        puter__count_tokens(usage, kind, count);
+    }
     puter__count_cents(usage, puter__member(value, "usd_cents"), 1);
 }
 
