@@ -2453,20 +2453,28 @@ static void puter__line_format(puter__line *line, const char *format,
     }
 }
 
-/* Records a failure and gives its result, to be returned. */
-PUTER__PRINTF(3, 4)
-static puter_result puter__fail(puter__report *report, puter_result result,
-                                const char *format, ...)
+static puter_result puter__fail_with(puter__report *report,
+                                     puter_result result, const char *format,
+                                     va_list values)
 {
-    va_list values;
     puter__line line;
     line.report = report;
     line.length = 0;
     report->error.result = result;
     report->error.code[0] = '\0';
     report->error.retry_after_ms = 0;
-    va_start(values, format);
     puter__line_format(&line, format, values);
+    return result;
+}
+
+/* Records a failure and gives its result, to be returned. */
+PUTER__PRINTF(3, 4)
+static puter_result puter__fail(puter__report *report, puter_result result,
+                                const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    puter__fail_with(report, result, format, values);
     va_end(values);
     return result;
 }
@@ -4313,6 +4321,17 @@ static puter_result puter__client_memory(puter_client *client)
     return puter__fail_memory(&client->report);
 }
 
+/* A mistake of the caller's. */
+PUTER__PRINTF(2, 3)
+static puter_result puter__misuse(puter_client *client, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    puter__fail_with(&client->report, PUTER_ERR_ARGUMENT, format, values);
+    va_end(values);
+    return PUTER_ERR_ARGUMENT;
+}
+
 static void puter__forget_error(puter_client *client)
 {
     int status = client->http.status;
@@ -5439,13 +5458,11 @@ static puter_result puter__check_json(puter_client *client, const char *what,
     if (result == PUTER_ERR_NOMEM)
         return puter__client_memory(client);
     if (result != PUTER_OK)
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "%s is not JSON: byte %d: %s", what,
-                           (int)(reading.at - text), reading.wrong);
+        return puter__misuse(client, "%s is not JSON: byte %d: %s", what,
+                             (int)(reading.at - text), reading.wrong);
     if (type != PUTER_MISSING &&
         !puter__is(puter_json_root(&client->json), type))
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "%s must be a JSON object", what);
+        return puter__misuse(client, "%s must be a JSON object", what);
     return PUTER_OK;
 }
 
@@ -5454,8 +5471,7 @@ static puter_result puter__check_part(puter_client *client,
 {
     if (part->type != PUTER_PART_IMAGE || part->data == NULL) {
         if (puter__is_empty(part->text))
-            return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                               "a message part without text");
+            return puter__misuse(client, "a message part without text");
         return part->type != PUTER_PART_JSON
                    ? PUTER_OK
                    : puter__check_json(client, "a part", part->text,
@@ -5467,9 +5483,9 @@ static puter_result puter__check_part(puter_client *client,
                            "service takes");
     if (part->mime_type == NULL &&
         puter__image_type(part->data, part->size) == NULL)
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "an image that is not PNG, JPEG, GIF or WebP; set "
-                           "mime_type if it is another");
+        return puter__misuse(client,
+                             "an image that is not PNG, JPEG, GIF or WebP; "
+                             "set mime_type if it is another");
     return PUTER_OK;
 }
 
@@ -5484,14 +5500,14 @@ static puter_result puter__check_message(puter_client *client,
                                  PUTER_OBJECT);
     if (puter__is_empty(message->content) && message->part_count == 0 &&
         message->tool_call_count == 0)
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "message %d is empty; the service refuses that",
-                           (int)index);
+        return puter__misuse(client,
+                             "message %d is empty; the service refuses that",
+                             (int)index);
     if (puter__same(message->role, "tool") &&
         puter__is_empty(message->tool_call_id))
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "message %d is a tool's without tool_call_id",
-                           (int)index);
+        return puter__misuse(client,
+                             "message %d is a tool's without tool_call_id",
+                             (int)index);
     for (i = 0; i < message->part_count && result == PUTER_OK; i++)
         result = puter__check_part(client, &message->parts[i]);
     for (i = 0; i < message->tool_call_count && result == PUTER_OK; i++)
@@ -5508,8 +5524,7 @@ static puter_result puter__check_tool(puter_client *client,
         return puter__check_json(client, "a tool's json", tool->json,
                                  PUTER_OBJECT);
     if (puter__is_empty(tool->name))
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "a tool without a name");
+        return puter__misuse(client, "a tool without a name");
     return puter__check_json(client, "a tool's parameters", tool->parameters,
                              PUTER_OBJECT);
 }
@@ -5528,9 +5543,10 @@ static puter_result puter__check_extra(puter_client *client)
         return result;
     while (i > 0)
         if (request->tools[--i].call != NULL)
-            return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                               "extra_args has messages, which leaves no place "
-                               "for what tools give; set no tool's call");
+            return puter__misuse(client,
+                                 "extra_args has messages, which leaves no "
+                                 "place for what tools give; set no tool's "
+                                 "call");
     return PUTER_OK;
 }
 
@@ -5541,17 +5557,13 @@ static puter_result puter__check_request(puter_client *client,
     puter_result result = PUTER_OK;
     size_t i;
     if (request == NULL)
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "nothing to ask: there is no request");
+        return puter__misuse(client, "nothing to ask: there is no request");
     if (request->prompt == NULL && request->message_count == 0)
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "nothing to ask: set prompt or messages");
+        return puter__misuse(client, "nothing to ask: set prompt or messages");
     if (request->prompt != NULL && request->prompt[0] == '\0')
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "the prompt is empty");
+        return puter__misuse(client, "the prompt is empty");
     if (request->has_temperature && !puter__is_finite(request->temperature))
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "the temperature is no number");
+        return puter__misuse(client, "the temperature is no number");
     for (i = 0; i < request->message_count && result == PUTER_OK; i++)
         result = puter__check_message(client, &request->messages[i], i);
     for (i = 0; i < request->tool_count && result == PUTER_OK; i++)
@@ -7047,22 +7059,21 @@ static puter_result puter__next_round(puter_client *client)
 
 static puter_result puter__in_tool(puter_client *client)
 {
-    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                       "a tool must not call the client that runs it");
+    return puter__misuse(client,
+                         "a tool must not call the client that runs it");
 }
 
 /* Clears the last failure; refuses what the options or the moment forbid. */
 static puter_result puter__enter(puter_client *client)
 {
-    puter__report *report = &client->report;
     if (client->in_tool)
         return puter__in_tool(client);
     if (client->phase != PUTER__IDLE)
-        return puter__fail(report, PUTER_ERR_ARGUMENT,
-                           "another exchange is under way on this client; end "
-                           "it by puter_stream_end");
-    report->error = client->defect; /* or nothing */
-    return report->error.result;
+        return puter__misuse(client,
+                             "another exchange is under way on this client; "
+                             "end it by puter_stream_end");
+    client->report.error = client->defect; /* or nothing */
+    return client->report.error.result;
 }
 
 /* Sets a reply empty before anything else happens, and enters. */
@@ -7093,9 +7104,9 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
     if (client->answer == NULL || client->input == NULL)
         result = puter__client_memory(client);
     else if (kind != PUTER__GET && puter__is_empty(client->options.token))
-        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                             "no token: set $PUTER_AUTH_TOKEN or the option "
-                             "token (README tells how to get one)");
+        result = puter__misuse(client,
+                               "no token: set $PUTER_AUTH_TOKEN or the option "
+                               "token (README tells how to get one)");
     client->kind = kind;
     client->rerouted = client->resent = false;
     client->retries = client->rounds = 0;
@@ -7369,8 +7380,8 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     else if ((error = puter__file_replace(path, &out)) == ENOMEM)
         result = puter__client_memory(client);
     else if (error != 0)
-        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                             "TLS session %s: %s", path, strerror(error));
+        result = puter__misuse(client, "TLS session %s: %s", path,
+                               strerror(error));
     puter__wipe(out.text, out.capacity);
     puter_writer_free(&out);
     return result;
@@ -7493,8 +7504,7 @@ static puter_result puter__check_stream(puter_client *client)
         return puter__in_tool(client);
     if (client->phase == PUTER__IDLE &&
         client->report.error.result == PUTER_OK)
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "no stream has begun");
+        return puter__misuse(client, "no stream has begun");
     return client->phase == PUTER__IDLE ? client->report.error.result
                                         : PUTER_OK;
 }
@@ -7528,8 +7538,8 @@ PUTER_API puter_result puter_call(puter_client *client,
     if (result == PUTER_OK &&
         (call == NULL || puter__is_empty(call->interface) ||
          puter__is_empty(call->method)))
-        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                             "a call needs an interface and a method");
+        result = puter__misuse(client,
+                               "a call needs an interface and a method");
     if (result == PUTER_OK)
         result = puter__check_json(client, "args", call->args, PUTER_OBJECT);
     if (result != PUTER_OK)
@@ -7544,9 +7554,9 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
     puter_result result = puter__enter_for(client, reply);
     if (result == PUTER_OK &&
         (path == NULL || *path != '/' || !puter__url_graphic(path, "#\\")))
-        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                             "a path begins with / and holds no space or "
-                             "control byte");
+        result = puter__misuse(client,
+                               "a path begins with / and holds no space or "
+                               "control byte");
     if (result != PUTER_OK)
         return result;
     client->path = path;
@@ -7736,9 +7746,9 @@ static puter_result puter__call_with(puter_client *client,
     call.method = method;
     call.args = args->text;
     if (result == PUTER_OK && args->result == PUTER_ERR_ARGUMENT)
-        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                             "%s %s: an argument is missing or empty",
-                             interface_name, method);
+        result = puter__misuse(client,
+                               "%s %s: an argument is missing or empty",
+                               interface_name, method);
     else if (result == PUTER_OK && args->result != PUTER_OK)
         result = puter__not_written(client, args->result);
     if (result == PUTER_OK) {
@@ -7995,9 +8005,9 @@ static bool puter__is_exposed(const puter_client *client,
 static puter_result puter__bad_proxy(puter_client *client)
 {
     client->proxy.port = 0;
-    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                       "the proxy is not http://[name:password@]host:port "
-                       "(proxy, $HTTPS_PROXY, $ALL_PROXY)");
+    return puter__misuse(client,
+                         "the proxy is not http://[name:password@]host:port "
+                         "(proxy, $HTTPS_PROXY, $ALL_PROXY)");
 }
 
 /* Reads [http://][name:password@]host[:port]. */
@@ -8021,10 +8031,10 @@ static puter_result puter__set_proxy(puter_client *client)
         !puter__url_read(&client->proxy, plain))
         return puter__bad_proxy(client);
     if (puter__is_exposed(client, &client->proxy))
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "plain http through the proxy %s: anyone on the way "
-                           "could read the token; use https://, or set "
-                           "allow_plain_http", client->proxy.host);
+        return puter__misuse(client,
+                             "plain http through the proxy %s: anyone on the "
+                             "way could read the token; use https://, or set "
+                             "allow_plain_http", client->proxy.host);
     return client->report.error.result;
 }
 
@@ -8036,38 +8046,39 @@ static int puter__or_default(int value, int normal)
 static puter_result puter__check_options(puter_client *client)
 {
     const puter_options *o = &client->options;
-    puter__report *report = &client->report;
     const char *origin = o->api_origin, *c;
-    if (report->error.result != PUTER_OK)
-        return report->error.result;
+    if (client->report.error.result != PUTER_OK)
+        return client->report.error.result;
     if (origin == NULL)
         origin = "https://api.puter.com";
     if (!puter__url_read(&client->url, origin))
-        return puter__fail(report, PUTER_ERR_ARGUMENT,
-                           "api_origin \"%.*s\" is not http(s)://host[:port]"
-                           "[/path]", 200, /* and its password, if any? */
-                           strchr(origin, '@') == NULL ? origin : "...@...");
+        return puter__misuse(client,
+                             "api_origin \"%.*s\" is not http(s)://host[:port]"
+                             "[/path]", 200, /* and its password, if any? */
+                             strchr(origin, '@') == NULL ? origin : "...@...");
     for (c = puter__or_empty(o->token); *c != '\0'; c++)
         if (*c <= ' ' || *c >= 0x7F)
-            return puter__fail(report, PUTER_ERR_ARGUMENT,
-                               "the token holds a space, a line end or "
-                               "another byte that no token has; copy it anew");
+            return puter__misuse(client,
+                                 "the token holds a space, a line end or "
+                                 "another byte that no token has; copy it "
+                                 "anew");
     if ((o->origin_header != NULL &&
          !puter__is_field_text(o->origin_header, strlen(o->origin_header))) ||
         (o->user_agent != NULL &&
          !puter__is_field_text(o->user_agent, strlen(o->user_agent))))
-        return puter__fail(report, PUTER_ERR_ARGUMENT,
-                           "origin_header or user_agent holds a control byte");
+        return puter__misuse(client,
+                             "origin_header or user_agent holds a control "
+                             "byte");
     if (puter__is_exposed(client, &client->url))
-        return puter__fail(report, PUTER_ERR_ARGUMENT,
-                           "%s is plain http: anyone on the way could read "
-                           "the token; use https://, or set "
-                           "allow_plain_http", origin);
+        return puter__misuse(client,
+                             "%s is plain http: anyone on the way could read "
+                             "the token; use https://, or set allow_plain_http",
+                             origin);
 #ifdef PUTER_NO_TLS
     if (puter__uses_tls(client))
-        return puter__fail(report, PUTER_ERR_ARGUMENT,
-                           "%s needs TLS, and this program was built with "
-                           "PUTER_NO_TLS", origin);
+        return puter__misuse(client,
+                             "%s needs TLS, and this program was built with "
+                             "PUTER_NO_TLS", origin);
 #endif
     return puter__set_proxy(client);
 }
@@ -8079,9 +8090,9 @@ static void puter__set_transport(puter_client *client)
         return;
     client->transport = &client->own;
 #ifdef PUTER_NO_SOCKETS
-    puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                "no transport is set, and this program was built with "
-                "PUTER_NO_SOCKETS");
+    puter__misuse(client,
+                  "no transport is set, and this program was built with "
+                  "PUTER_NO_SOCKETS");
 #else
     client->socket.report = &client->report;
     client->socket.fd = -1;
