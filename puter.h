@@ -7994,12 +7994,18 @@ static void puter__keep_user(puter_client *client, const char *text,
     *out = '\0';
 }
 
-/* Whether the token would leave this machine for all to read. */
-static bool puter__is_exposed(const puter_client *client,
-                              const puter__url *next)
+/* The token must not leave this machine for all to read. */
+static puter_result puter__check_exposure(puter_client *client,
+                                          const puter__url *next,
+                                          const char *who, const char *name)
 {
-    return !client->url.secure && !client->transport->secure &&
-           !client->options.allow_plain_http && !puter__url_is_loopback(next);
+    if (client->url.secure || client->transport->secure ||
+        client->options.allow_plain_http || puter__url_is_loopback(next))
+        return PUTER_OK;
+    return puter__misuse(client,
+                         "%s%s is plain http: anyone on the way could read "
+                         "the token; use https://, or set allow_plain_http",
+                         who, name);
 }
 
 static puter_result puter__bad_proxy(puter_client *client)
@@ -8030,11 +8036,8 @@ static puter_result puter__set_proxy(puter_client *client)
     if (strlen(text) >= sizeof plain - 7 ||
         !puter__url_read(&client->proxy, plain))
         return puter__bad_proxy(client);
-    if (puter__is_exposed(client, &client->proxy))
-        return puter__misuse(client,
-                             "plain http through the proxy %s: anyone on the "
-                             "way could read the token; use https://, or set "
-                             "allow_plain_http", client->proxy.host);
+    puter__check_exposure(client, &client->proxy, "the proxy ",
+                          client->proxy.host);
     return client->report.error.result;
 }
 
@@ -8069,11 +8072,8 @@ static puter_result puter__check_options(puter_client *client)
         return puter__misuse(client,
                              "origin_header or user_agent holds a control "
                              "byte");
-    if (puter__is_exposed(client, &client->url))
-        return puter__misuse(client,
-                             "%s is plain http: anyone on the way could read "
-                             "the token; use https://, or set allow_plain_http",
-                             origin);
+    if (puter__check_exposure(client, &client->url, "", origin) != PUTER_OK)
+        return PUTER_ERR_ARGUMENT;
 #ifdef PUTER_NO_TLS
     if (puter__uses_tls(client))
         return puter__misuse(client,
