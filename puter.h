@@ -771,33 +771,19 @@ extern "C" {
 
 PUTER_API const char *puter_result_name(puter_result result)
 {
-    switch (result) {
-#define PUTER__NAME(name)                                                     \
-    case name:                                                                \
-        return #name
-        PUTER__NAME(PUTER_OK);
-        PUTER__NAME(PUTER_WAIT);
-        PUTER__NAME(PUTER_ERR_ARGUMENT);
-        PUTER__NAME(PUTER_ERR_NOMEM);
-        PUTER__NAME(PUTER_ERR_RESOLVE);
-        PUTER__NAME(PUTER_ERR_CONNECT);
-        PUTER__NAME(PUTER_ERR_TLS);
-        PUTER__NAME(PUTER_ERR_CERT);
-        PUTER__NAME(PUTER_ERR_TIMEOUT);
-        PUTER__NAME(PUTER_ERR_CLOSED);
-        PUTER__NAME(PUTER_ERR_PROTOCOL);
-        PUTER__NAME(PUTER_ERR_LIMIT);
-        PUTER__NAME(PUTER_ERR_CANCELLED);
-        PUTER__NAME(PUTER_ERR_AUTH);
-        PUTER__NAME(PUTER_ERR_FUNDS);
-        PUTER__NAME(PUTER_ERR_RATE);
-        PUTER__NAME(PUTER_ERR_REFUSED);
-        PUTER__NAME(PUTER_ERR_NOT_FOUND);
-        PUTER__NAME(PUTER_ERR_REQUEST);
-        PUTER__NAME(PUTER_ERR_SERVICE);
-#undef PUTER__NAME
-    }
-    return "PUTER_?";
+    static const char *const names[] = { /* from 0 downwards */
+        "PUTER_OK",            "PUTER_ERR_ARGUMENT", "PUTER_ERR_NOMEM",
+        "PUTER_ERR_RESOLVE",   "PUTER_ERR_CONNECT",  "PUTER_ERR_TLS",
+        "PUTER_ERR_CERT",      "PUTER_ERR_TIMEOUT",  "PUTER_ERR_CLOSED",
+        "PUTER_ERR_PROTOCOL",  "PUTER_ERR_LIMIT",    "PUTER_ERR_CANCELLED",
+        "PUTER_ERR_AUTH",      "PUTER_ERR_FUNDS",    "PUTER_ERR_RATE",
+        "PUTER_ERR_REFUSED",   "PUTER_ERR_NOT_FOUND",
+        "PUTER_ERR_REQUEST",   "PUTER_ERR_SERVICE",
+    };
+    if (result == PUTER_WAIT)
+        return "PUTER_WAIT";
+    return result <= 0 && result >= PUTER_ERR_SERVICE ? names[-result]
+                                                      : "PUTER_?";
 }
 
 /* >> buffer: one growing buffer for everything; characters ----------------*/
