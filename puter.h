@@ -2884,6 +2884,10 @@ static void puter__socket_close(void *ctx)
     s->resolved = false;
 }
 
+static const puter_transport puter__sockets = {
+    NULL, puter__socket_open, puter__socket_read, puter__socket_write,
+    puter__socket_wait, puter__socket_close, false};
+
 #endif /* PUTER_NO_SOCKETS */
 
 /* >> tls: Mbed TLS over the transport, its certificate always checked ------*/
@@ -8082,12 +8086,8 @@ static void puter__set_transport(puter_client *client)
 #else
     client->socket.report = &client->report;
     client->socket.fd = -1;
+    client->own = puter__sockets;
     client->own.ctx = &client->socket;
-    client->own.open = puter__socket_open;
-    client->own.read = puter__socket_read;
-    client->own.write = puter__socket_write;
-    client->own.wait = puter__socket_wait;
-    client->own.close = puter__socket_close;
 #endif
 }
 
