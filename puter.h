@@ -1461,7 +1461,7 @@ static void puter__append_digits(puter_writer *writer, const char *digit,
         puter__append(writer, zeros, (size_t)(k - count));
     } else {
         puter__append(writer, digit, (size_t)k);
-        puter__append(writer, ".", 1);
+        puter__append_char(writer, '.');
         puter__append(writer, digit + k, (size_t)(count - k));
     }
 }
@@ -1473,11 +1473,11 @@ static void puter__append_double(puter_writer *writer, double number)
     int exponent, count, k;
     memcpy(&bits, &number, sizeof bits);
     if (bits >> 63)
-        puter__append(writer, "-", 1);
+        puter__append_char(writer, '-');
     mantissa = bits & (((uint64_t)1 << 52) - 1);
     exponent = (int)(bits >> 52 & 2047);
     if (exponent == 0 && mantissa == 0) {
-        puter__append(writer, "0", 1);
+        puter__append_char(writer, '0');
         return;
     }
     if (exponent > 0)
@@ -2680,7 +2680,7 @@ static void puter__append_authority(puter_writer *out, const puter__url *url,
     puter__append_string(out, host);
     puter__append(out, "]", url->ipv6);
     if (always || url->port != puter__url_default_port(url)) {
-        puter__append(out, ":", 1);
+        puter__append_char(out, ':');
         puter__append_integer(out, url->port);
     }
 }
@@ -3089,7 +3089,7 @@ static int puter__store_directory(puter__tls *tls, const char *path)
     while ((entry = readdir(directory)) != NULL) {
         puter__rewind(&name);
         puter__append_string(&name, path);
-        puter__append(&name, "/", 1);
+        puter__append_char(&name, '/');
         puter__append_string(&name, entry->d_name);
         if (name.result == PUTER_OK)
             puter__store_file(tls, name.text); /* "." fails, as it should */
@@ -5573,7 +5573,7 @@ static void puter__write_data_url(puter_writer *out, const void *data,
     puter__append_escaped(out, mime_type, strlen(mime_type));
     puter__append_string(out, ";base64,");
     puter__append_base64(out, data, size);
-    puter__append(out, "\"", 1);
+    puter__append_char(out, '"');
     out->comma = true;
 }
 
@@ -6114,7 +6114,7 @@ static void puter__wait_for_calls(puter__waiting *waiting, puter_value content)
         start = waiting->ids.length;
         puter__append_value(&waiting->ids, puter__member(block, "id"), &high);
         puter__settle(&waiting->ids, &high);
-        puter__append(&waiting->ids, "", 1);
+        puter__append_char(&waiting->ids, '\0');
         if (waiting->ids.result == PUTER_OK)
             waiting->ids.length =
                 start + strlen(waiting->ids.text + start) + 1;
@@ -7004,7 +7004,7 @@ static void puter__run_tool(puter_client *client, const puter_tool_call *call)
     if (failed)
         puter__append_string(turns, "The tool failed: ");
     puter__append_escaped(turns, result.text, result.length);
-    puter__append(turns, "\"", 1);
+    puter__append_char(turns, '"');
     puter_write_end_object(turns);
     puter_writer_free(&result);
 }
@@ -7354,11 +7354,11 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     puter__session_head(client, &out);
     mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
     puter__append_integer(&out, client->tls.checked);
-    puter__append(&out, " ", 1);
+    puter__append_char(&out, ' ');
     puter__append_integer(&out, (int64_t)client->tls.store_mark);
-    puter__append(&out, " ", 1);
+    puter__append_char(&out, ' ');
     puter__append_integer(&out, (int64_t)size);
-    puter__append(&out, "\n", 1);
+    puter__append_char(&out, '\n');
     if (puter__reserve(&out, size)) {
         error = mbedtls_ssl_session_save(
             &client->tls.session, (unsigned char *)out.text + out.length, size,
