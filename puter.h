@@ -2510,6 +2510,18 @@ PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
     return NULL;
 }
 
+/* The same where the reason is only told as PUTER_ERR_NOMEM or, for text that
+ * is no document, PUTER_ERR_ARGUMENT. */
+static puter_json *puter__parse(const char *text, puter_result *result)
+{
+    puter_error error;
+    puter_json *json = puter_json_parse(text, strlen(text), &error);
+    *result = json != NULL || error.result == PUTER_ERR_NOMEM
+                  ? error.result
+                  : PUTER_ERR_ARGUMENT;
+    return json;
+}
+
 /* >> system: the clock and the environment --------------------------------*/
 
 #define PUTER__NEVER INT64_MAX
@@ -5642,15 +5654,15 @@ static void puter__write_text_block(puter_writer *out, const char *text)
  * back as {"invalid":...}, since a service would refuse anything else. */
 static void puter__write_input(puter_writer *out, const char *arguments)
 {
-    puter_error error;
-    puter_json *json = NULL;
+    puter_result result;
+    puter_json *json;
     if (puter__is_empty(arguments))
         arguments = "{}";
-    json = puter_json_parse(arguments, strlen(arguments), &error);
+    json = puter__parse(arguments, &result);
     if (puter__is(puter_json_root(json), PUTER_OBJECT)) {
         puter__write_document(out, arguments);
-    } else if (error.result == PUTER_ERR_NOMEM) {
-        out->result = PUTER_ERR_NOMEM;
+    } else if (result == PUTER_ERR_NOMEM) {
+        out->result = result;
     } else {
         puter_write_begin_object(out);
         puter__write_member(out, "invalid", arguments);
@@ -6018,19 +6030,16 @@ static const char *puter__role(puter_value role)
  * as: each part of it could be read, and may stand too deep there. */
 static puter_result puter__check_saved(const puter_writer *text)
 {
-    puter_error error;
     puter_writer saved = PUTER__ZERO;
+    puter_result result;
     puter_write_begin_array(&saved);
     puter_write_raw(&saved, text->text, text->length);
     puter_write_end_array(&saved);
-    if (saved.result == PUTER_OK)
-        puter_json_free(puter_json_parse(saved.text, saved.length, &error));
-    else
-        error.result = saved.result;
+    result = saved.result;
+    if (result == PUTER_OK)
+        puter_json_free(puter__parse(saved.text, &result));
     puter_writer_free(&saved);
-    return error.result == PUTER_OK || error.result == PUTER_ERR_NOMEM
-               ? error.result
-               : PUTER_ERR_ARGUMENT;
+    return result;
 }
 
 /* Takes over the text of a message. */
@@ -6149,11 +6158,11 @@ static puter_result puter__history_waiting(const puter_history *history,
         !puter__same(history->messages[last - 1].role, "assistant"))
         return PUTER_OK;
     for (i = last - 1; i < history->message_count; i++) {
-        const char *text = history->messages[i].json;
-        puter_json *turn = puter_json_parse(text, strlen(text), NULL);
+        puter_result result;
+        puter_json *turn = puter__parse(history->messages[i].json, &result);
         puter_value root = puter_json_root(turn);
         if (turn == NULL)
-            return PUTER_ERR_NOMEM;
+            return result;
         if (i == last - 1)
             puter__wait_for_calls(waiting, puter__member(root, "content"));
         else if (waiting->ids.result == PUTER_OK)
@@ -6291,12 +6300,11 @@ static puter_result puter__history_array(puter_history *history,
 /* The artifact as a content block: typed, as a stream's is already. */
 static void puter__write_compaction(puter_writer *out, const char *compaction)
 {
-    puter_error error;
-    puter_json *json =
-        puter_json_parse(compaction, strlen(compaction), &error);
+    puter_result result;
+    puter_json *json = puter__parse(compaction, &result);
     puter_value root = puter_json_root(json);
-    if (error.result == PUTER_ERR_NOMEM)
-        out->result = PUTER_ERR_NOMEM;
+    if (result == PUTER_ERR_NOMEM)
+        out->result = result;
     if (puter_json_type(puter__member(root, "type")) != PUTER_MISSING) {
         puter__append_string(out, compaction);
     } else if (puter_json_count(root) > 0 && compaction[0] == '{') {
@@ -6316,14 +6324,9 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     size_t before = history->message_count;
     result = puter__history_ready(history);
     if (result == PUTER_OK && !puter__is_empty(reply->turns)) {
-        puter_error error;
-        puter_json *turns =
-            puter_json_parse(reply->turns, strlen(reply->turns), &error);
+        puter_json *turns = puter__parse(reply->turns, &result);
         if (turns != NULL)
             result = puter__history_array(history, puter_json_root(turns));
-        else
-            result = error.result == PUTER_ERR_NOMEM ? PUTER_ERR_NOMEM
-                                                     : PUTER_ERR_ARGUMENT;
         puter_json_free(turns);
     }
     if (!puter__is_empty(reply->compaction))
@@ -6388,20 +6391,20 @@ PUTER_API puter_result puter_history_load(puter_history *history,
 {
     puter_history loaded = PUTER__ZERO;
     puter__report report = PUTER__ZERO;
-    puter_result result = PUTER_ERR_ARGUMENT;
     puter_json *json = puter_json_parse(text, length, &report.error);
-    if (report.error.result == PUTER_ERR_NOMEM)
-        result = PUTER_ERR_NOMEM;
+    puter_result result = report.error.result;
+    if (json != NULL)
+        result = puter__is(puter_json_root(json), PUTER_ARRAY)
+                     ? puter__history_array(&loaded, puter_json_root(json))
+                     : PUTER_ERR_ARGUMENT;
+    puter_json_free(json);
+    if (result == PUTER_ERR_NOMEM)
+        puter__fail_memory(&report);
     else if (json == NULL)
-        report.error.result = result;
-    else if (puter__is(puter_json_root(json), PUTER_ARRAY))
-        result = puter__history_array(&loaded, puter_json_root(json));
-    if (json != NULL && result == PUTER_ERR_ARGUMENT)
+        report.error.result = result = PUTER_ERR_ARGUMENT;
+    else if (result != PUTER_OK)
         puter__fail(&report, result, "history: not a JSON array of messages, "
                                      "each with a role and content");
-    else if (json != NULL && result != PUTER_OK)
-        puter__fail_memory(&report);
-    puter_json_free(json);
     if (error != NULL)
         *error = report.error;
     if (result != PUTER_OK) {
