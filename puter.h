@@ -2924,7 +2924,7 @@ typedef struct puter__tls {
     uint32_t wrong;          /* why it was: MBEDTLS_X509_BADCERT_* */
     int roots_seen;          /* certificates in the store */
     puter_result store_result; /* PUTER_OK, or that memory was short for it */
-    char store[128];         /* its name, for messages */
+    const char *store;       /* its name, for messages in this handshake */
     puter_writer der;        /* the certificate being read from the store */
     const mbedtls_x509_crt *chain; /* what the peer sent */
     mbedtls_ssl_context ssl;
@@ -3220,7 +3220,7 @@ static puter_result puter__store_read(puter__tls *tls)
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificates: %s holds no CA certificate; it must "
                            "be PEM text", path);
-    strncpy(tls->store, path, sizeof tls->store - 1);
+    tls->store = path;
     return PUTER_OK;
 }
 
