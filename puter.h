@@ -3867,20 +3867,25 @@ static puter__http_step puter__http_length(puter__http *http, const char *value,
                       : puter__http_bad(http, "an empty Content-Length");
 }
 
+/* Leaves out the white space on both sides: OWS (RFC 9110 section 5.6.3). */
+static void puter__trim(const char **text, const char **end)
+{
+    while (*text < *end && (**text == ' ' || **text == '\t'))
+        ++*text;
+    while (*end > *text && ((*end)[-1] == ' ' || (*end)[-1] == '\t'))
+        --*end;
+}
+
 /* Whether a comma-separated list has this member. */
 static bool puter__list_has(const char *list, size_t length, const char *member)
 {
     const char *end = list + length;
     while (list < end) {
-        const char *stop = (const char *)memchr(list, ',',
-                                                (size_t)(end - list));
-        const char *next = stop != NULL ? stop + 1 : end, *last = next;
-        if (stop != NULL)
-            last = stop;
-        while (list < last && (*list == ' ' || *list == '\t'))
-            list++;
-        while (last > list && (last[-1] == ' ' || last[-1] == '\t'))
-            last--;
+        const char *comma = (const char *)memchr(list, ',',
+                                                 (size_t)(end - list));
+        const char *next = comma != NULL ? comma + 1 : end;
+        const char *last = comma != NULL ? comma : end;
+        puter__trim(&list, &last);
         if (puter__same_nocase(list, (size_t)(last - list), member))
             return true;
         list = next;
@@ -3980,10 +3985,7 @@ static puter__http_step puter__http_header(puter__http *http, const char *line,
         !puter__is_field_text(colon, (size_t)(end - colon)))
         return puter__http_bad(http, "a header line that is none");
     value = colon + 1;
-    while (value < end && (*value == ' ' || *value == '\t'))
-        value++;
-    while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
+    puter__trim(&value, &end);
     if (http->state == PUTER__TRAILER)
         return PUTER__STEP_LINE; /* never merged into the head */
     return puter__http_field(http, line, (size_t)(colon - line), value,
