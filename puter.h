@@ -5405,21 +5405,21 @@ static puter_result puter__no_sense(puter_client *client, const char *wrong)
  * nothing else: then no model has run, and another driver may be tried. */
 static bool puter__lacks_driver(const puter_client *client, puter_value root)
 {
+    const char *code = client->report.error.code;
     puter_value error = puter__member(root, "error");
     puter_value words = puter__member(root, "message");
     size_t length;
-    const char *text;
     if (client->kind > PUTER__STREAM)
         return false;
-    if (strcmp(client->report.error.code, "no_implementation_available") == 0)
+    if (strcmp(code, "no_implementation_available") == 0)
         return true;
-    text = puter__span(puter__is(words, PUTER_STRING) ? words : error,
-                       &length);
-    if (client->http.status == 404)
-        return strcmp(client->report.error.code, "not_found") == 0 &&
-               length >= 17 && memcmp(text, "Driver not found:", 17) == 0;
-    text = puter__span(error, &length);
-    return length >= 24 && memcmp(text, "Calling ai-chat directly", 24) == 0;
+    if (client->http.status != 404)
+        return puter__starts(puter__span(error, &length),
+                             "Calling ai-chat directly");
+    if (!puter__is(words, PUTER_STRING))
+        words = error;
+    return strcmp(code, "not_found") == 0 &&
+           puter__starts(puter__span(words, &length), "Driver not found:");
 }
 
 /* >> request: what is sent -------------------------------------------------*/
