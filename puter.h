@@ -2803,15 +2803,26 @@ static bool puter__socket_try(puter__socket *s, const puter__address *address)
            errno == EINPROGRESS || errno == EINTR;
 }
 
+static int puter__socket_wait(void *ctx, int events, int timeout_ms)
+{
+    puter__socket *s = (puter__socket *)ctx;
+    struct pollfd item;
+    int ready;
+    item.fd = s->fd;
+    item.events = (short)((events & PUTER_READABLE ? POLLIN : 0) |
+                          (events & PUTER_WRITABLE ? POLLOUT : 0));
+    ready = poll(&item, s->fd >= 0, timeout_ms);
+    if (ready < 0 && errno != EINTR)
+        return PUTER_ERR_CLOSED;
+    return ready > 0;
+}
+
 /* Whether the connection stands: 1 yes, 0 not yet, -1 it failed (errno). */
 static int puter__socket_state(puter__socket *s)
 {
-    struct pollfd item;
     int error = 0;
     socklen_t size = sizeof error;
-    item.fd = s->fd;
-    item.events = POLLOUT;
-    if (poll(&item, 1, 0) <= 0) {
+    if (puter__socket_wait(s, PUTER_WRITABLE, 0) <= 0) {
         errno = ETIMEDOUT;
         return puter__now() < s->attempt_deadline ? 0 : -1;
     }
@@ -2827,21 +2838,16 @@ static int puter__socket_open(void *ctx, const char *host, int port)
     puter__socket *s = (puter__socket *)ctx;
     if (!s->resolved && puter__socket_resolve(s, host, port) != PUTER_OK)
         return s->report->error.result;
-    for (;;) {
-        int state = s->fd >= 0 ? puter__socket_state(s) : -1;
+    while (s->fd >= 0 || s->next < s->count) {
+        bool begun = s->fd >= 0 ||
+                     puter__socket_try(s, &s->address[s->next++]);
+        int state = begun ? puter__socket_state(s) : -1;
         if (state > 0)
             return PUTER_OK;
         if (state == 0)
             return PUTER_WANT_WRITE;
-        if (s->fd >= 0)
-            s->problem = errno;
+        s->problem = errno;
         puter__socket_drop(s);
-        if (s->next == s->count)
-            break;
-        if (!puter__socket_try(s, &s->address[s->next++])) {
-            s->problem = errno;
-            puter__socket_drop(s);
-        }
     }
     return puter__fail(s->report,
                        s->problem == ETIMEDOUT ? PUTER_ERR_TIMEOUT
@@ -2873,20 +2879,6 @@ static int puter__socket_write(void *ctx, const void *data, size_t size)
     ssize_t count = send(s->fd, data, size < INT_MAX ? size : INT_MAX,
                          PUTER__SEND_FLAGS);
     return count >= 0 ? (int)count : puter__socket_failure(PUTER_WANT_WRITE);
-}
-
-static int puter__socket_wait(void *ctx, int events, int timeout_ms)
-{
-    puter__socket *s = (puter__socket *)ctx;
-    struct pollfd item;
-    int ready;
-    item.fd = s->fd;
-    item.events = (short)((events & PUTER_READABLE ? POLLIN : 0) |
-                          (events & PUTER_WRITABLE ? POLLOUT : 0));
-    ready = poll(&item, s->fd >= 0, timeout_ms);
-    if (ready < 0 && errno != EINTR)
-        return PUTER_ERR_CLOSED;
-    return ready > 0;
 }
 
 static void puter__socket_close(void *ctx)
