@@ -5879,56 +5879,47 @@ static void puter__write_body(puter_client *client)
 
 /* -- the head -- */
 
-static void puter__append_field(puter_writer *out, const char *name,
-                                const char *value)
-{
-    puter__append_string(out, name);
-    puter__append_string(out, value);
-    puter__append(out, "\r\n", 2);
-}
-
 /* The site whose API this is: Origin is what a page of it would send, and
  * services of 2025 demand it. The API's host without "api.". */
 static void puter__append_origin(puter_writer *out, const puter_client *client)
 {
     const char *host = client->url.host;
-    puter__append_string(out, "Origin: ");
     if (client->options.origin_header != NULL) {
         puter__append_string(out, client->options.origin_header);
-    } else {
-        if (puter__listed("api.*", host))
-            host += 4;
-        puter__append_string(out, client->url.secure ? "https://" : "http://");
-        puter__append_authority(out, &client->url, host, false);
+        return;
     }
-    puter__append(out, "\r\n", 2);
+    if (puter__listed("api.*", host))
+        host += 4;
+    puter__append_string(out, client->url.secure ? "https://" : "http://");
+    puter__append_authority(out, &client->url, host, false);
 }
 
 static void puter__append_head(puter_writer *out, const puter_client *client,
                                size_t body_length)
 {
+    const puter_options *options = &client->options;
     bool get = client->kind == PUTER__GET;
     puter__append_string(out, get ? "GET " : "POST ");
     puter__append_string(out, client->url.path);
     puter__append_string(out, get ? client->path : "/drivers/call");
     puter__append_string(out, " HTTP/1.1\r\nHost: ");
     puter__append_authority(out, &client->url, client->url.host, false);
-    puter__append(out, "\r\n", 2);
+    puter__append_string(out, "\r\nOrigin: ");
     puter__append_origin(out, client);
-    puter__append_field(out, "User-Agent: ",
-                        client->options.user_agent != NULL
-                            ? client->options.user_agent
-                            : "puter.h/" PUTER__VERSION);
-    if (!puter__is_empty(client->options.token))
-        puter__append_field(out, "Authorization: Bearer ",
-                            client->options.token);
-    if (!get) {
-        puter__append_string(out, "Content-Type: application/json\r\n"
-                                  "Content-Length: ");
-        puter__append_integer(out, (int64_t)body_length);
-        puter__append(out, "\r\n", 2);
+    puter__append_string(out, "\r\nUser-Agent: ");
+    puter__append_string(out, options->user_agent != NULL
+                                  ? options->user_agent
+                                  : "puter.h/" PUTER__VERSION);
+    if (!puter__is_empty(options->token)) {
+        puter__append_string(out, "\r\nAuthorization: Bearer ");
+        puter__append_string(out, options->token);
     }
-    puter__append(out, "\r\n", 2);
+    if (!get) {
+        puter__append_string(out, "\r\nContent-Type: application/json"
+                                  "\r\nContent-Length: ");
+        puter__append_integer(out, (int64_t)body_length);
+    }
+    puter__append_string(out, "\r\n\r\n");
 }
 
 /* Empties the buffer that held the token before it can be moved or freed. */
