@@ -4283,6 +4283,7 @@ struct puter_client {
     bool resent;             /* once, on a new connection */
     bool rerouted;           /* both routes were tried */
     bool in_tool;            /* a tool of the caller's runs */
+    bool defective;          /* the options are; report.error says how */
     int want;                /* events that the step waits for */
     int retries;
     int rounds;              /* of tools */
@@ -4299,7 +4300,6 @@ struct puter_client {
     puter__http http;
     puter_options options;   /* resolved; its strings are copies */
     puter__report report;
-    puter_error defect;      /* of the options: what every call reports */
     puter_error first_error; /* of the first of two routes, or the last */
     puter__url url;
     puter__url proxy;        /* host "": none */
@@ -7050,7 +7050,8 @@ static puter_result puter__enter(puter_client *client)
         return puter__misuse(client,
                              "another exchange is under way on this client; "
                              "end it by puter_stream_end");
-    client->report.error = client->defect; /* or nothing */
+    if (!client->defective)
+        memset(&client->report.error, 0, sizeof client->report.error);
     return client->report.error.result;
 }
 
@@ -8091,8 +8092,7 @@ PUTER_API puter_client *puter_open(const puter_options *options)
         *o = *options;
     puter__set_transport(client);
     puter__adopt_strings(client);
-    if (puter__check_options(client) != PUTER_OK)
-        client->defect = client->report.error;
+    client->defective = puter__check_options(client) != PUTER_OK;
     o->connect_timeout_ms = puter__or_default(o->connect_timeout_ms, 15000);
     o->idle_timeout_ms = puter__or_default(o->idle_timeout_ms, 300000);
     o->total_timeout_ms = puter__or_default(o->total_timeout_ms, -1);
