@@ -7041,9 +7041,14 @@ static puter_result puter__in_tool(puter_client *client)
                          "a tool must not call the client that runs it");
 }
 
-/* Clears the last failure; refuses what the options or the moment forbid. */
-static puter_result puter__enter(puter_client *client)
+/* Sets a reply empty before anything else happens, clears the last failure and
+ * refuses what the options or the moment forbid. */
+static puter_result puter__enter(puter_client *client, puter_reply *reply)
 {
+    if (reply != NULL)
+        memset(reply, 0, sizeof *reply);
+    if (client == NULL)
+        return PUTER_ERR_NOMEM;
     if (client->in_tool)
         return puter__in_tool(client);
     if (client->phase != PUTER__IDLE)
@@ -7053,14 +7058,6 @@ static puter_result puter__enter(puter_client *client)
     if (!client->defective)
         memset(&client->report.error, 0, sizeof client->report.error);
     return client->report.error.result;
-}
-
-/* Sets a reply empty before anything else happens, and enters. */
-static puter_result puter__enter_for(puter_client *client, puter_reply *reply)
-{
-    if (reply != NULL)
-        memset(reply, 0, sizeof *reply);
-    return client != NULL ? puter__enter(client) : PUTER_ERR_NOMEM;
 }
 
 static void puter__finish(puter_client *client)
@@ -7331,7 +7328,7 @@ static const char *puter__session_take(puter_client *client,
 PUTER_API puter_result puter_session_save(puter_client *client,
                                           const char *path)
 {
-    puter_result result = puter__enter_for(client, NULL);
+    puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
     size_t size = 0;
     int error = 0;
@@ -7369,7 +7366,7 @@ PUTER_API puter_result puter_session_save(puter_client *client,
 PUTER_API puter_result puter_session_load(puter_client *client,
                                           const char *path)
 {
-    puter_result result = puter__enter_for(client, NULL);
+    puter_result result = puter__enter(client, NULL);
     puter_writer data = PUTER__ZERO, head = PUTER__ZERO;
     const char *wrong = "no path";
     if (result != PUTER_OK)
@@ -7398,7 +7395,7 @@ PUTER_API puter_result puter_session_load(puter_client *client,
 PUTER_API puter_result puter_session_save(puter_client *client,
                                           const char *path)
 {
-    puter_result result = puter__enter_for(client, NULL);
+    puter_result result = puter__enter(client, NULL);
     return result != PUTER_OK
                ? result
                : puter__no_session(client, path,
@@ -7435,7 +7432,7 @@ PUTER_API puter_result puter_chat(puter_client *client,
                                   const puter_request *request,
                                   puter_reply *reply)
 {
-    puter_result result = puter__enter_for(client, reply);
+    puter_result result = puter__enter(client, reply);
     if (result == PUTER_OK)
         result = puter__check_request(client, request);
     if (result != PUTER_OK)
@@ -7457,7 +7454,7 @@ PUTER_API puter_result puter_ask(puter_client *client, const char *model,
 PUTER_API puter_result puter_stream_begin(puter_client *client,
                                           const puter_request *request)
 {
-    puter_result result = puter__enter_for(client, NULL);
+    puter_result result = puter__enter(client, NULL);
     if (result == PUTER_OK)
         result = puter__check_request(client, request);
     if (result != PUTER_OK)
@@ -7513,7 +7510,7 @@ PUTER_API puter_result puter_call(puter_client *client,
                                   const puter_call_request *call,
                                   puter_reply *reply)
 {
-    puter_result result = puter__enter_for(client, reply);
+    puter_result result = puter__enter(client, reply);
     if (result == PUTER_OK &&
         (call == NULL || puter__is_empty(call->interface) ||
          puter__is_empty(call->method)))
@@ -7530,7 +7527,7 @@ PUTER_API puter_result puter_call(puter_client *client,
 PUTER_API puter_result puter_get(puter_client *client, const char *path,
                                  puter_reply *reply)
 {
-    puter_result result = puter__enter_for(client, reply);
+    puter_result result = puter__enter(client, reply);
     if (result == PUTER_OK &&
         (path == NULL || *path != '/' || !puter__url_graphic(path, "#\\")))
         result = puter__misuse(client,
@@ -7605,7 +7602,7 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
     call.driver = "ai-chat";
     call.method = "models";
     for (i = 0; i <= PUTER__COUNT(paths); i++) {
-        result = puter__enter_for(client, reply);
+        result = puter__enter(client, reply);
         if (result != PUTER_OK)
             return result;
         client->path = i < PUTER__COUNT(paths) ? paths[i] : NULL;
@@ -7719,7 +7716,7 @@ static puter_result puter__call_with(puter_client *client,
                                      puter_reply *reply)
 {
     puter_call_request call = PUTER__ZERO;
-    puter_result result = puter__enter_for(client, reply);
+    puter_result result = puter__enter(client, reply);
     puter_write_end_object(args);
     call.interface = interface_name;
     call.method = method;
@@ -7820,7 +7817,7 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
                                     puter_reply *reply)
 {
     puter_writer args = PUTER__ZERO;
-    puter_result result = puter__enter_for(client, reply);
+    puter_result result = puter__enter(client, reply);
     if (result == PUTER_OK)
         result = puter__check_json(client, "the value", value_json,
                                    PUTER_MISSING);
