@@ -4863,14 +4863,6 @@ static void puter__answer_free(puter__answer *answer)
     PUTER_FREE(answer);
 }
 
-/* Whether memory was short for any part of it. */
-static bool puter__answer_failed(const puter__answer *answer)
-{
-    return (answer->text.writer.result | answer->reasoning.writer.result |
-            answer->body.result | answer->calls.result |
-            answer->images.result | answer->turns.result) != PUTER_OK;
-}
-
 /* A string's characters, as far as they are whole, behind what the writer
  * holds; `*high` is what waits for its other half. */
 static void puter__append_decoded(puter_writer *writer, const char *text,
@@ -6493,10 +6485,15 @@ static puter_result puter__read_line(puter_client *client)
     return PUTER_OK;
 }
 
-static puter_result puter__body_result(puter_client *client)
+/* Whether memory was there for every part of the answer. */
+static puter_result puter__check_answer(puter_client *client)
 {
-    return puter__answer_failed(client->answer) ? puter__client_memory(client)
-                                                : PUTER_OK;
+    const puter__answer *a = client->answer;
+    return (a->text.writer.result | a->reasoning.writer.result |
+            a->body.result | a->calls.result | a->images.result |
+            a->turns.result) != PUTER_OK
+               ? puter__client_memory(client)
+               : PUTER_OK;
 }
 
 /* Starts afresh with a stream's text and lines that are not to be kept; where
@@ -6540,7 +6537,7 @@ static puter_result puter__place_line(puter_client *client, size_t take,
     } else {
         puter__append(body, client->span, take);
         if (body->result != PUTER_OK)
-            return puter__body_result(client);
+            return puter__client_memory(client);
         if (whole)
             puter__end_line(client);
     }
@@ -6582,7 +6579,7 @@ static puter_result puter__take_line(puter_client *client)
     }
     if (result == PUTER_OK)
         client->learned = client->route;
-    return result == PUTER_OK ? puter__body_result(client) : result;
+    return result == PUTER_OK ? puter__check_answer(client) : result;
 }
 
 /* Takes the whole span. */
@@ -6600,7 +6597,7 @@ static puter_result puter__take_span(puter_client *client)
     if (result != PUTER_OK)
         return result;
     puter__append(&client->answer->body, client->span, take);
-    return puter__body_result(client);
+    return puter__check_answer(client);
 }
 
 /* -- the reply, when it is whole -- */
@@ -6728,7 +6725,7 @@ static puter_result puter__conclude(puter_client *client)
     puter__settle(&client->answer->text.writer, &client->answer->text.high);
     puter__settle(&client->answer->reasoning.writer,
                   &client->answer->reasoning.high);
-    return puter__body_result(client);
+    return puter__check_answer(client);
 }
 
 /* Gets more input where the reply needs it. What has come counts first: the
@@ -7212,7 +7209,7 @@ static puter_result puter__exchange(puter_client *client, puter__kind kind,
         continue;
     if (client->phase == PUTER__REPLIED && read != NULL &&
         (read(client, wanted) != PUTER_OK ||
-         puter__body_result(client) != PUTER_OK))
+         puter__check_answer(client) != PUTER_OK))
         puter__give_up(client);
     return puter__end(client, reply);
 }
