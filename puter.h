@@ -55,8 +55,9 @@
  * Ownership: every struct that a call fills is freed by its puter_..._free,
  * also after a failure and more than once; nothing is freed by free(). What
  * options hold is copied, what a request points to must stay until its
- * exchange has ended. Every struct may be {0} or {}, which means the default,
- * and a client, options, an optional string or a reply to be filled NULL.
+ * exchange has ended. Options, a request and what a call fills may be {0} or
+ * {}, which means the defaults; a client, options, an optional string and a
+ * reply to be filled may be NULL.
  *
  * Errors: every function that can fail returns a puter_result; the sentence to
  * show is puter_last_error(client)->message. Nothing is printed, no signal is
@@ -142,8 +143,9 @@ PUTER_API const char *puter_result_name(puter_result result);
 typedef struct puter_error {
     char message[512];
     char code[48];      /* the service's own code, or "" */
-    int http_status;    /* 0: no reply was seen */
-    int retry_after_ms; /* what the service asked for; 0: nothing */
+    int http_status;    /* 0: no whole head of a reply was seen */
+    int retry_after_ms; /* what the service asked for, in seconds; a day at
+                           most; 0: nothing, or a date */
     puter_result result;
 } puter_error;
 
@@ -205,8 +207,9 @@ typedef struct puter_options {
     bool allow_plain_http;     /* send the token over http:// to a host, or
                                   through a proxy, that is not this machine */
     const char *proxy;         /* http://[user:password@]host:port; "" for
-                                  none (default: $HTTPS_PROXY, $ALL_PROXY,
-                                  but for the hosts of $NO_PROXY) */
+                                  none (default: $HTTPS_PROXY for https,
+                                  $ALL_PROXY; not for this machine, the hosts
+                                  of $NO_PROXY or a transport of yours) */
     bool no_environment;       /* read no environment variable (one that is
                                   empty counts as not set) */
     bool nonblocking;          /* begin and next return PUTER_WAIT */
@@ -216,11 +219,14 @@ typedef struct puter_options {
     int total_timeout_ms;      /* the whole exchange (default: none) */
     int64_t max_reply_bytes;   /* of one body that is kept (default: 64 MiB;
                                   -1: none but the reader's own 512 MiB) */
-    int max_retries;           /* after "too many requests" (default: 8;
-                                  -1: none) */
-    bool (*cancelled)(void *user); /* asked at least every 100 ms; true stops
-                                  the exchange with PUTER_ERR_CANCELLED; it
-                                  must not call anything on the client */
+    int max_retries;           /* after "too many requests", for puter_get
+                                  also what it says (default: 8; -1: none);
+                                  a pause of more than a minute, or than the
+                                  total timeout leaves, is not waited for */
+    bool (*cancelled)(void *user); /* asked before each read and, in a wait,
+                                  every 100 ms; true stops the exchange with
+                                  PUTER_ERR_CANCELLED; it must not call
+                                  anything on the client */
     const puter_transport *transport; /* borrowed until puter_close */
     void *user;                /* for `cancelled` */
 } puter_options;
@@ -363,7 +369,8 @@ typedef struct puter_request {
     const char *model;         /* (default: the service's) */
     const char *provider;      /* the vendor to use (default: the model's) */
     const char *driver;        /* the driver to name (default: the model's);
-                                  where only ai-chat is known, the provider */
+                                  where only ai-chat is known, the provider;
+                                  where provider is set, nothing */
     bool has_temperature;      /* send `temperature`, zero included */
     double temperature;
     int64_t max_tokens;        /* of the answer (default: not sent) */
@@ -372,12 +379,13 @@ typedef struct puter_request {
     const puter_tool *tools;
     size_t tool_count;
     int max_tool_rounds;       /* (default: 8; -1: run no tool) */
-    bool discard;              /* a stream's text and lines are not also kept
-                                  for puter_stream_end */
+    bool discard;              /* text and lines of a reply in lines are not
+                                  also kept for the reply */
     bool test_mode;            /* 2025: a canned answer that costs nothing */
     const char *extra_args;    /* a JSON object, merged into `args`; where it
                                   names what is set above, it wins (but not
-                                  messages beside a tool's `call`) */
+                                  messages beside a tool's `call`; nor does
+                                  its model choose the driver) */
 } puter_request;
 
 /* ---- chat: what comes back ---------------------------------------------- */
@@ -476,8 +484,9 @@ PUTER_API puter_result puter_stream_begin(puter_client *client,
 PUTER_API int puter_stream_next(puter_client *client, puter_event *event);
 
 /* Ends the exchange and gives what came (reply may be NULL), after a failure
- * as well. Before the last event it closes the connection, without waiting,
- * and gives PUTER_OK with `complete` false; after a failure that failure. */
+ * as well. Before the whole reply is in it closes the connection, without
+ * waiting, and gives PUTER_OK with `complete` false; after a failure that
+ * failure. */
 PUTER_API puter_result puter_stream_end(puter_client *client,
                                         puter_reply *reply);
 
@@ -492,9 +501,9 @@ PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
 
 /* A conversation, kept. {0} is an empty one; its messages are for the next
  * request and last until it changes. Its functions give PUTER_OK,
- * PUTER_ERR_NOMEM (then it is as it was) or PUTER_ERR_ARGUMENT. It holds no
- * message that a service refuses: empty ones are not added, and calls of
- * tools that nobody answered are answered "not run" before the next turn. */
+ * PUTER_ERR_NOMEM (then it is as it was) or PUTER_ERR_ARGUMENT. Empty messages
+ * are not added, and calls of tools that nobody answered are answered "not
+ * run" before the next turn: services refuse both. */
 typedef struct puter_history {
     puter_message *messages; /* each with role and json set */
     size_t message_count;
@@ -514,7 +523,8 @@ PUTER_API puter_result puter_history_add_result(puter_history *history,
                                                 const char *tool_call_id,
                                                 const char *result);
 /* Drops the oldest turns, but system ones, until at most `bytes` are left;
- * what stays begins with a user's turn. The last user's turn stays. */
+ * what stays begins with a user's turn. The last user's turn and all after
+ * it stay; without one, everything. */
 PUTER_API void puter_history_trim(puter_history *history, size_t bytes);
 /* Writes it as a JSON array. */
 PUTER_API puter_result puter_history_save(const puter_history *history,
@@ -544,22 +554,24 @@ typedef struct puter_call_request {
 } puter_call_request;
 
 /* Calls an interface and waits. A JSON result is in reply.json (the whole
- * reply; its member "result"), any other in reply.body, size, content_type
- * or the sink. */
+ * reply; its member "result"), any other but HTML, which is a failure, in
+ * reply.body, size, content_type or the sink. */
 PUTER_API puter_result puter_call(puter_client *client,
                                   const puter_call_request *call,
                                   puter_reply *reply);
 
-/* Reads a path of the API, such as "/version", and waits; a JSON answer is in
- * reply.json, any other in reply.body; a page of HTML is a failure, as it is
- * where something else than the API answers. The token goes along where there
- * is one. Repeated after a lost connection or 502 to 504: it only reads. */
+/* Reads a path of the API, such as "/version", and waits; JSON, by its
+ * Content-Type, is in reply.json, anything else in reply.body; a page of HTML
+ * is a failure: something else than the API has answered. The token goes along
+ * where there is one. Repeated after a lost connection or 502 to 504: it only
+ * reads. */
 PUTER_API puter_result puter_get(puter_client *client, const char *path,
                                  puter_reply *reply);
 
 /* The models on offer with their prices, as JSON in reply.json: {"models":
- * [{id, provider, context, costs, ...}]}; of one provider unless NULL. Needs
- * no token. */
+ * [{id, provider, context, costs, ...}]}; of one provider unless NULL. Up to
+ * three exchanges, each with its timeouts; only the last, where services have
+ * no open list, needs a token. */
 PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                     puter_reply *reply);
 
@@ -585,7 +597,8 @@ PUTER_API puter_result puter_text_to_speech(puter_client *client,
 PUTER_API puter_result puter_image_to_text(puter_client *client,
                                            const char *source,
                                            puter_reply *reply);
-/* The words in a recording, by its bytes: in reply.text. */
+/* The words in a recording, by its bytes: in reply.text. mime_type is such as
+ * "audio/wav" (default: "audio/mpeg"). */
 PUTER_API puter_result puter_speech_to_text(puter_client *client,
                                             const void *data, size_t size,
                                             const char *mime_type,
@@ -633,15 +646,16 @@ typedef struct puter_value {
 /* Reads a document of RFC 8259: UTF-8, at most 1000 levels deep and 512 MiB
  * long; a byte order mark before it is skipped. The text is copied and not
  * kept. NULL on failure, with the offset in error->message (error may be
- * NULL). Free with puter_json_free. Costs the text's size and 16 bytes for
- * each value and key. */
+ * NULL). Free with puter_json_free. Costs the text's size and 16 to 24 bytes
+ * for each value and key. */
 PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
                                        puter_error *error);
 PUTER_API void puter_json_free(puter_json *json);
 
 PUTER_API puter_value puter_json_root(const puter_json *json);
 
-/* The value at a path such as "message.content[0].text". */
+/* The value at a path such as "message.content[0].text"; its keys hold no dot
+ * and no bracket, and are not empty. */
 PUTER_API puter_value puter_json_get(puter_value value, const char *path);
 
 /* The member of an object by its exact key; of duplicates, the last. */
@@ -662,7 +676,8 @@ PUTER_API bool puter_json_bool(puter_value value);
 /* The number of elements or members. */
 PUTER_API size_t puter_json_count(puter_value value);
 /* The element, or the member's value or key, at an index. Walking an array
- * in order costs the same for each. */
+ * in order costs the same for each, in loops inside each other up to four
+ * deep; walking two in turns does not. */
 PUTER_API puter_value puter_json_at(puter_value value, size_t index);
 PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 
@@ -3211,7 +3226,7 @@ static puter_result puter__store_read(puter__tls *tls)
     if (tls->roots_seen == 0)
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificates: %s holds no CA certificate; it must "
-                           "be PEM text", path);
+                           "be PEM text (as ca_data, DER as well)", path);
     tls->store = path;
     return PUTER_OK;
 }
@@ -4392,11 +4407,11 @@ static puter_result puter__check_time(puter_client *client)
     int64_t now = puter__now();
     if (options->cancelled != NULL && options->cancelled(options->user))
         return puter__fail(&client->report, PUTER_ERR_CANCELLED,
-                           "cancelled while %s", puter__stage(client));
+                           "cancelled: %s", puter__stage(client));
     if (now >= client->total_deadline)
         return puter__fail(&client->report, PUTER_ERR_TIMEOUT,
                            "the exchange took longer than total_timeout_ms "
-                           "(%d), while %s", options->total_timeout_ms,
+                           "(%d): %s", options->total_timeout_ms,
                            puter__stage(client));
     if (client->phase == PUTER__PAUSE ||
         now < puter__phase_deadline(client))
@@ -4450,7 +4465,8 @@ PUTER_API int puter_client_fd(const puter_client *client)
 PUTER_API const char *puter_client_tls_version(const puter_client *client)
 {
 #ifndef PUTER_NO_TLS
-    if (client != NULL && client->tls.active)
+    if (client != NULL && client->tls.active &&
+        client->phase != PUTER__HANDSHAKE)
         return mbedtls_ssl_get_version(&client->tls.ssl);
 #endif
     (void)client;
@@ -4473,13 +4489,14 @@ static bool puter__may_have_all(const puter_client *client)
  * sentence here. */
 static puter_result puter__transport_failed(puter_client *client, int result)
 {
-    if (result >= 0 || result < PUTER_ERR_SERVICE)
+    if (result >= 0 || result < PUTER_ERR_CANCELLED)
         result = PUTER_ERR_CLOSED;
     if (client->report.error.result != (puter_result)result)
         puter__fail(&client->report, (puter_result)result,
                     "%s: the connection to %s was lost; %s",
                     puter__stage(client), puter__dialled(client)->host,
                     client->http.head_lines > 0 ? "the reply is cut short"
+                    : client->kind == PUTER__GET ? "try again"
                     : puter__may_have_all(client)
                         ? "a model may have run: look before asking again"
                         : "nothing was asked yet: try again");
@@ -4614,7 +4631,8 @@ static void puter__launch(puter_client *client)
 static bool puter__is_bytes(const puter_client *client)
 {
     return client->kind >= PUTER__CALL && client->http.status < 300 &&
-           !puter__listed("*json* *text/html*", client->http.content_type);
+           !puter__listed("*/json* *+json* *text/html*",
+                          client->http.content_type);
 }
 
 static bool puter__is_for_sink(const puter_client *client)
@@ -5467,8 +5485,8 @@ static puter_result puter__check_part(puter_client *client,
     }
     if (part->size > PUTER__REQUEST_MAX / 4 * 3)
         return puter__fail(&client->report, PUTER_ERR_LIMIT,
-                           "an image that is larger than the 50 MB the "
-                           "service takes");
+                           "an image that is, as base64, larger than the 50 MB "
+                           "the service takes");
     if (part->mime_type == NULL &&
         puter__image_type(part->data, part->size) == NULL)
         return puter__misuse(client,
@@ -5794,8 +5812,11 @@ static void puter__arg_model(puter_client *client)
         for (i = 0; i < PUTER__COUNT(puter__short_names); i++)
             if (puter__listed(puter__short_names[i].name, name))
                 name = puter__short_names[i].model;
+        if (pinned != NULL && !puter__same(pinned, driver)) {
+            driver = pinned;
+            name = client->request->model; /* as that one may call it */
+        }
         if (puter__same(driver, "openrouter") &&
-            (pinned == NULL || puter__same(pinned, driver)) &&
             !puter__listed("openrouter:*", name))
             puter__append_string(full, "openrouter:");
     }
@@ -6396,13 +6417,14 @@ PUTER_API puter_result puter_history_load(puter_history *history,
 PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
                                    size_t capacity)
 {
-    const char *p = image->url != NULL ? strstr(image->url, ";base64,") : NULL;
+    const char *p = image->url != NULL ? strchr(image->url, ',') : NULL;
     unsigned char *out = (unsigned char *)buffer;
     puter__base64 base64 = PUTER__ZERO;
     size_t size = 0;
-    if (p == NULL || !puter__starts(image->url, "data:"))
-        return 0;
-    for (p += 8; *p != '\0'; p++) {
+    if (p == NULL || !puter__starts(image->url, "data:") ||
+        p - image->url < 12 || memcmp(p - 7, ";base64", 7) != 0)
+        return 0; /* RFC 2397 */
+    for (p++; *p != '\0'; p++) {
         int byte = puter__base64_take(&base64, *p);
         if (byte < 0)
             continue;
@@ -6830,6 +6852,7 @@ static puter_result puter__recover(puter_client *client, puter_result result)
         int64_t until = puter__now() + puter__retry_pause(client);
         if (until < client->total_deadline) {
             client->retries++;
+            puter__forget_error(client);
             client->pause_until = until;
             client->phase = PUTER__PAUSE;
             return PUTER_OK;
@@ -7145,7 +7168,8 @@ static void puter__give(puter_client *client, puter_reply *reply)
     bool bytes = client->kind >= PUTER__CALL &&
                  (client->phase == PUTER__REPLIED
                       ? client->json.count == 0
-                      : !puter__listed("*json*", client->http.content_type));
+                      : !puter__listed("*/json* *+json*",
+                                       client->http.content_type));
     *reply = answer->reply;
     reply->text = puter__or_empty(answer->text.writer.text);
     reply->length = answer->text.writer.length;
@@ -7183,6 +7207,8 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
     }
     if (client->answer->turns.length > 0)
         puter_write_end_array(&client->answer->turns);
+    if (client->answer->turns.result != PUTER_OK)
+        puter__rewind(&client->answer->turns); /* what broke is no array */
     if (reply != NULL)
         puter__give(client, reply);
     puter__finish(client);
@@ -7297,7 +7323,7 @@ static const char *puter__session_take(puter_client *client,
     size_t size;
     if (data->length < head->length ||
         memcmp(data->text, head->text, head->length) != 0)
-        return "it is for another host";
+        return "it is none, or for another host";
     checked = strtoll(data->text + head->length, &end, 10);
     mark = (uint64_t)strtoll(end, &end, 10);
     size = (size_t)strtoul(end, &end, 10);
@@ -7333,7 +7359,9 @@ PUTER_API puter_result puter_session_save(puter_client *client,
         return result;
     if (path == NULL || !client->tls.has_session)
         return puter__no_session(client, path,
-                                 "there was no connection to resume");
+                                 path == NULL ? "no path"
+                                              : "there was no verified "
+                                                "connection to resume");
     puter__session_head(client, &out);
     mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
     puter__append_integer(&out, client->tls.checked);
@@ -7475,11 +7503,11 @@ static puter_result puter__check_stream(puter_client *client)
         return PUTER_ERR_NOMEM;
     if (client->in_tool)
         return puter__in_tool(client);
-    if (client->phase == PUTER__IDLE &&
-        client->report.error.result == PUTER_OK)
+    if (client->phase != PUTER__IDLE)
+        puter__forget_error(client); /* of a call that was out of place */
+    else if (client->report.error.result == PUTER_OK)
         return puter__misuse(client, "no stream has begun");
-    return client->phase == PUTER__IDLE ? client->report.error.result
-                                        : PUTER_OK;
+    return client->report.error.result;
 }
 
 PUTER_API int puter_stream_next(puter_client *client, puter_event *event)
@@ -7528,8 +7556,8 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
     if (result == PUTER_OK &&
         (path == NULL || *path != '/' || !puter__url_graphic(path, "#\\")))
         result = puter__misuse(client,
-                               "a path begins with / and holds no space or "
-                               "control byte");
+                               "a path begins with / and is ASCII without "
+                               "spaces, # and \\; percent-encode those");
     if (result != PUTER_OK)
         return result;
     client->path = path;
@@ -7633,7 +7661,7 @@ static puter_result puter__find_result(puter_client *client,
              puter_json_bool(puter__member(root, "success"));
     if (puter__is(root, PUTER_MISSING))
         is_one = client->answer->body.length == 0 ||
-                 (type[0] != '\0' && !puter__listed("text/*", type));
+                 (type[0] != '\0' && !puter__listed("text/* *json*", type));
     return is_one ? PUTER_OK
                   : puter__no_sense(client, "there is no result in it");
 }
@@ -7686,18 +7714,19 @@ static puter_result puter__read_keys(puter_client *client, const char *pattern)
     puter_value list;
     puter_result result = puter__find_result(client, &list);
     size_t i;
-    if (pattern == NULL)
-        return puter__read_any(client, NULL);
     if (result == PUTER_OK && !puter__is(list, PUTER_ARRAY))
         result = puter__no_sense(client, "there is no list of keys");
     if (result != PUTER_OK)
         return result;
     puter_write_begin_array(out);
     for (i = 0; i < puter_json_count(list); i++) {
-        const char *key = puter__words(client, puter_json_at(list, i));
+        puter_value item = puter_json_at(list, i);
+        const char *key = puter__words(client, item);
         if (key == NULL)
             return puter__client_memory(client);
-        if (puter__matches(pattern, strlen(pattern), key, false))
+        if (puter__is(item, PUTER_STRING) &&
+            (pattern == NULL ||
+             puter__matches(pattern, strlen(pattern), key, false)))
             puter_write_string(out, key);
     }
     puter_write_end_array(out);
@@ -7996,7 +8025,7 @@ static puter_result puter__set_proxy(puter_client *client)
     char plain[300] = "http://";
     if (puter__is_empty(text))
         return PUTER_OK;
-    if (puter__starts(text, plain))
+    if (puter__listed("http://*", text)) /* in any case */
         text += strlen(plain);
     if (strstr(text, "://") != NULL)
         return puter__bad_proxy(client);

@@ -195,6 +195,7 @@ static void test_byte_results(void)
         {"audio/mpeg", sizeof all},        {"image/png", sizeof all},
         {"application/octet-stream", 4},   {"text/plain", 1},
         {"audio/mpeg", 0},                 {NULL, sizeof all},
+        {"application/x-ndjson", 4},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
@@ -789,6 +790,7 @@ static void test_no_result(void)
         {"text/html", "<h1>Log in</h1>"},
         {"text/plain; charset=utf-8", "Down for maintenance."},
         {NULL, "Down for maintenance."},
+        {"application/x-ndjson", "{\"type\":\"text\"}"},
         {"application/json", "{}"},
         {"application/json", "[]"},
         {"application/json", "{\"status\":\"ok\"}"},
@@ -815,17 +817,19 @@ static void test_no_result(void)
 /* Where a service's keys are none, it is not the caller who is wrong. */
 static void test_no_keys(void)
 {
-    static const char *const results[] = {"null", "\"halo\"", "\"\""};
+    static const char *const results[] = {"null", "\"halo\"", "\"\"", "5",
+                                          "{\"a\":\"b\"}"};
     size_t i;
-    for (i = 0; i < COUNT(results); i++) {
+    for (i = 0; i < 2 * COUNT(results); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
         puter_reply reply;
         char body[64];
-        CHECK_IN("keys %s", results[i]);
-        snprintf(body, sizeof body, DONE("%s"), results[i]);
+        CHECK_IN("keys %s", results[i / 2]);
+        snprintf(body, sizeof body, DONE("%s"), results[i / 2]);
         script_reply(&peer, 200, body);
-        CHECK_INT(puter_kv_list(client, "a*", &reply), PUTER_ERR_PROTOCOL);
+        CHECK_INT(puter_kv_list(client, i % 2 ? "a*" : NULL, &reply),
+                  PUTER_ERR_PROTOCOL);
         script_check_failure(client, PUTER_ERR_PROTOCOL);
         CHECK_STR(reply.text, "");
         CHECK(!reply.complete);
@@ -1225,6 +1229,10 @@ static void test_pictures(void)
         {"data:;base64,//79+w==", "\xFF\xFE\xFD\xFB", 4},
         {"data:image/svg+xml;charset=utf-8;base64,PHN2Zz4=", "<svg>", 5},
         {"data:image/svg+xml,<svg>", "", 0},
+        {"data:image/svg+xml,<svg>data:;base64,iVBO", "", 0},
+        {"data:text/plain,x;base64,iVBO", "", 0},
+        {"data:,iVBO", "", 0},
+        {"data:image/png;base64", "", 0},
         {"https://example.org/a.png", "", 0},
         {"https://example.org/?;base64,iVBO", "", 0},
         {"", "", 0},

@@ -965,25 +965,35 @@ static void test_explicit_drivers(void)
     }
 }
 
-/* OpenRouter's prefix is for OpenRouter, whoever chose it. */
-static void test_pinned_openrouter(void)
+/* A model is named as the driver that gets it does, whoever chose that:
+ * OpenRouter's prefix is for OpenRouter, and a vendor's spelling for it. */
+static void test_pinned_spellings(void)
 {
     static const struct {
-        const char *driver, *sent;
+        const char *model, *driver, *sent_to, *sent;
     } rows[] = {
-        {NULL, "openrouter:vendor/model"},
-        {"openrouter", "openrouter:vendor/model"},
-        {"claude", "vendor/model"},
+        {"vendor/model", NULL, "openrouter", "openrouter:vendor/model"},
+        {"vendor/model", "openrouter", "openrouter",
+         "openrouter:vendor/model"},
+        {"vendor/model", "claude", "claude", "vendor/model"},
+        {"anthropic/claude-x", "openrouter", "openrouter",
+         "openrouter:anthropic/claude-x"},
+        {"openrouter:openai/gpt-4o", "openrouter", "openrouter",
+         "openrouter:openai/gpt-4o"},
+        {"openai/gpt-oss-20b", "together-ai", "together-ai",
+         "openai/gpt-oss-20b"},
+        {"openai/gpt-4o", "openai-completion", "openai-completion", "gpt-4o"},
+        {"claude-3-7-sonnet", "claude", "claude", "claude-3-7-sonnet-latest"},
+        {"claude-3-7-sonnet", "xai", "xai", "claude-3-7-sonnet"},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
         puter_request request = {0};
         CHECK_IN("pinned %d", (int)i);
         request.prompt = "Halo";
-        request.model = "vendor/model";
+        request.model = rows[i].model;
         request.driver = rows[i].driver;
-        check_routed(PUTER_ROUTE_DRIVER, &request,
-                     rows[i].driver ? rows[i].driver : "openrouter",
+        check_routed(PUTER_ROUTE_DRIVER, &request, rows[i].sent_to,
                      rows[i].sent, NULL);
     }
 }
@@ -1891,6 +1901,7 @@ static void test_pause_of_an_event_loop(void)
     CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
     CHECK_INT(puter_client_fd(client), -1);
     CHECK(puter_client_deadline(client) > 0);
+    CHECK_INT(puter_last_error(client)->result, PUTER_OK);
     while ((result = puter_stream_next(client, &event)) == PUTER_WAIT)
         poll(NULL, 0, puter_client_deadline(client));
     CHECK_INT(result, 1);
@@ -2034,14 +2045,25 @@ static int say_nothing(void *user, const puter_tool_call *call,
     return 0;
 }
 
+/* Says more than any request may hold. */
+static int say_too_much(void *user, const puter_tool_call *call,
+                        puter_writer *result)
+{
+    (void)user;
+    (void)call;
+    result->result = PUTER_ERR_LIMIT;
+    return 0;
+}
+
 /* A tool without a word is answered for; arguments that are no object never
- * reach a tool. */
+ * reach a tool; of a round that could not be written nothing is shown. */
 static void test_odd_tool_rounds(void)
 {
     script peer = {0};
     puter_client *client = script_open(&peer, NULL);
     puter_tool tool = {0};
     puter_request request = {0};
+    puter_reply reply;
     CHECK_IN("odd tool rounds");
     tool.name = "f";
     tool.call = say_nothing;
@@ -2058,6 +2080,13 @@ static void test_odd_tool_rounds(void)
     CHECK_INT(puter_chat(client, &request, NULL), PUTER_ERR_PROTOCOL);
     script_check_failure(client, PUTER_ERR_PROTOCOL);
     CHECK_INT(peer.request_count, 3);
+    tool.call = say_too_much;
+    script_reply(&peer, 200, CALLS(CALL("c1", "f", "")));
+    CHECK_INT(puter_chat(client, &request, &reply), PUTER_ERR_LIMIT);
+    script_check_failure(client, PUTER_ERR_LIMIT);
+    CHECK_STR(reply.turns, "");
+    puter_reply_free(&reply);
+    CHECK_INT(peer.request_count, 4);
     script_close(&peer, client);
 }
 
@@ -2284,7 +2313,7 @@ int main(void)
     test_no_token();
     test_models();
     test_explicit_drivers();
-    test_pinned_openrouter();
+    test_pinned_spellings();
     test_negotiation();
     test_both_routes_fail();
     test_route_is_kept();

@@ -99,6 +99,7 @@ static void test_spellings(void)
         {"proxy.example:3128", "proxy.example", 3128, NULL},
         {"proxy.example", "proxy.example", 80, NULL},
         {"http://Proxy.Example:3128/", "proxy.example", 3128, NULL},
+        {"HTTP://proxy.example:3128", "proxy.example", 3128, NULL},
         {"http://127.0.0.1:1", "127.0.0.1", 1, NULL},
         {"http://[::1]:3128", "::1", 3128, NULL},
         {"http://joe:s3cret@[::1]:3128", "::1", 3128, CREDENTIALS},

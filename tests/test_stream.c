@@ -336,6 +336,7 @@ static void test_begin_inside(void)
     puter_reply_free(&reply);
     CHECK_INT(puter_stream_next(client, &event), 1);
     CHECK_STR(event.text, "b");
+    CHECK_INT(puter_last_error(client)->result, PUTER_OK);
     CHECK_INT(puter_stream_next(client, &event), 1);
     CHECK_INT(puter_stream_next(client, &event), 0);
     /* it was not ended */

@@ -366,6 +366,32 @@ static void test_dead_address(void)
     peer_stop(&other);
 }
 
+/* No version is spoken before both sides know it. */
+static void test_version_of_a_handshake(void)
+{
+    static const conduct mute = {.name = "mute", .says = "", .secure = true};
+    limit it = patient;
+    puter_request request = {0};
+    puter_client *client;
+    peer other;
+    char origin[64];
+    int64_t cancel_at;
+    CHECK_IN("version of a handshake");
+    it.nonblocking = true;
+    peer_start(&other, &mute, "127.0.0.1");
+    snprintf(origin, sizeof origin, "https://127.0.0.1:%d", other.port);
+    client = open_client(origin, NULL, &it, &cancel_at);
+    request.prompt = "Halo";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    while (puter_client_events(client) != PUTER_READABLE) {
+        wait_for(client);
+        CHECK_INT(puter_stream_next(client, NULL), PUTER_WAIT);
+    }
+    CHECK_STR(puter_client_tls_version(client), "");
+    puter_close(client);
+    peer_stop(&other);
+}
+
 /* Between two tries there is a connection and nothing to wait for on it. */
 static void test_pause(void)
 {
@@ -552,6 +578,7 @@ int main(void)
     test_slow_reply();
     test_pause();
     test_dead_address();
+    test_version_of_a_handshake();
     test_leaving();
     test_silent_standin();
     test_standins();

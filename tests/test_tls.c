@@ -1455,6 +1455,8 @@ static void check_refused_files(puter_options options, const char *version)
     CHECK_INT(chmod(path_to("session"), 0600), 0);
     CHECK_IN("a session's file that is none, %s", version);
     client = puter_open(&options);
+    CHECK_INT(puter_session_save(client, NULL), PUTER_ERR_NOT_FOUND);
+    CHECK(strstr(puter_last_error(client)->message, "no path"));
     CHECK_INT(puter_session_load(client, directory), PUTER_ERR_NOT_FOUND);
     CHECK(strstr(puter_last_error(client)->message, "must be a file"));
     CHECK_INT(puter_session_load(client, NULL), PUTER_ERR_NOT_FOUND);
