@@ -4914,6 +4914,14 @@ static void puter__settle(puter_writer *writer, uint32_t *high)
     *high = 0;
 }
 
+/* The same of a string that is all there. */
+static void puter__append_text(puter_writer *writer, puter_value value)
+{
+    uint32_t high = 0;
+    puter__append_value(writer, value, &high);
+    puter__settle(writer, &high);
+}
+
 static void puter__channel_add(puter__channel *channel, puter_value value)
 {
     puter__append_value(&channel->writer, value, &channel->high);
@@ -4943,16 +4951,13 @@ static const char *puter__keep_value(puter__answer *answer, puter_value value)
     size_t length;
     const char *text = puter__span(value, &length);
     puter_writer copy = PUTER__ZERO;
-    uint32_t high = 0;
     if (puter_json_type(value) <= PUTER_NULL ||
         !puter__piece_add(answer, length + 4, &copy))
         return NULL;
-    if (puter__is(value, PUTER_STRING)) {
-        puter__append_value(&copy, value, &high);
-        puter__settle(&copy, &high);
-    } else {
+    if (puter__is(value, PUTER_STRING))
+        puter__append_text(&copy, value);
+    else
         puter__append(&copy, text, length);
-    }
     return copy.text;
 }
 
@@ -5317,10 +5322,9 @@ static const struct puter__refusal *puter__classify(const char *code,
  * where memory is short. */
 static const char *puter__words(puter_client *client, puter_value value)
 {
-    uint32_t high = 0;
     puter__rewind(&client->scratch);
     puter__append(&client->scratch, "", 0);
-    puter__append_value(&client->scratch, value, &high);
+    puter__append_text(&client->scratch, value);
     return client->scratch.result == PUTER_OK ? client->scratch.text : NULL;
 }
 
@@ -6111,7 +6115,6 @@ typedef struct puter__waiting {
 static void puter__wait_for_calls(puter__waiting *waiting, puter_value content)
 {
     size_t i, start;
-    uint32_t high = 0;
     puter__rewind(&waiting->ids);
     waiting->from = 0;
     for (i = 0; i < puter_json_count(content); i++) {
@@ -6119,8 +6122,7 @@ static void puter__wait_for_calls(puter__waiting *waiting, puter_value content)
         if (!puter__type_is(block, "tool_use"))
             continue;
         start = waiting->ids.length;
-        puter__append_value(&waiting->ids, puter__member(block, "id"), &high);
-        puter__settle(&waiting->ids, &high);
+        puter__append_text(&waiting->ids, puter__member(block, "id"));
         puter__append_char(&waiting->ids, '\0');
         if (waiting->ids.result == PUTER_OK)
             waiting->ids.length =
@@ -7670,7 +7672,7 @@ static puter_result puter__find_result(puter_client *client,
  * {pages:[{markdown}]}, {text} or a string. */
 static puter_result puter__read_text(puter_client *client, const char *wanted)
 {
-    puter__channel *text = &client->answer->text;
+    puter_writer *text = &client->answer->text.writer;
     puter_value value, list;
     puter_result result = puter__find_result(client, &value);
     size_t i;
@@ -7678,32 +7680,31 @@ static puter_result puter__read_text(puter_client *client, const char *wanted)
     list = puter__first_of(value, "blocks", "pages");
     if (puter__is(value, PUTER_OBJECT))
         value = puter__member(value, "text");
-    puter__channel_add(text, value);
+    puter__append_text(text, value);
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value item = puter__first_of(puter_json_at(list, i), "text",
                                            "markdown");
         if (!puter__is(item, PUTER_STRING))
             continue;
-        puter__append(&text->writer, "\n", text->writer.length > 0);
-        puter__channel_add(text, item);
+        puter__append(text, "\n", text->length > 0);
+        puter__append_text(text, item);
     }
-    puter__settle(&text->writer, &text->high);
     return result;
 }
 
 /* Any value: a string's characters, or its JSON; of null nothing. */
 static puter_result puter__read_any(puter_client *client, const char *wanted)
 {
-    puter__channel *text = &client->answer->text;
+    puter_writer *text = &client->answer->text.writer;
     puter_value value;
     puter_result result = puter__find_result(client, &value);
     size_t length;
     const char *json = puter__span(value, &length);
     (void)wanted;
-    puter__channel_add(text, value);
-    puter__settle(&text->writer, &text->high);
-    if (puter_json_type(value) > PUTER_NULL && !puter__is(value, PUTER_STRING))
-        puter__append(&text->writer, json, length);
+    if (puter__is(value, PUTER_STRING))
+        puter__append_text(text, value);
+    else if (puter_json_type(value) > PUTER_NULL)
+        puter__append(text, json, length);
     return result;
 }
 
