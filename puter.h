@@ -3291,8 +3291,6 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     tls->self_signed = cert->issuer_raw.len == cert->subject_raw.len &&
                        memcmp(cert->issuer_raw.p, cert->subject_raw.p,
                               cert->issuer_raw.len) == 0;
-    mbedtls_x509_crt_free(&tls->roots);
-    mbedtls_x509_crt_init(&tls->roots);
     error = puter__store_read(tls) == PUTER_OK
                 ? mbedtls_x509_crt_verify_with_profile(
                       cert, &tls->roots, NULL,
