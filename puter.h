@@ -7354,7 +7354,7 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
     size_t size = 0;
-    int error = 0;
+    int error = ENOMEM;
     if (result != PUTER_OK)
         return result;
     if (path == NULL || !client->tls.has_session)
@@ -7370,15 +7370,14 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     puter__append_char(&out, ' ');
     puter__append_integer(&out, (int64_t)size);
     puter__append_char(&out, '\n');
-    if (puter__reserve(&out, size)) {
-        error = mbedtls_ssl_session_save(
-            &client->tls.session, (unsigned char *)out.text + out.length, size,
-            &size);
+    if (puter__reserve(&out, size) &&
+        mbedtls_ssl_session_save(&client->tls.session,
+                                 (unsigned char *)out.text + out.length, size,
+                                 &size) == 0) {
         out.length += size;
+        error = puter__file_replace(path, &out);
     }
-    if (out.result != PUTER_OK || error != 0)
-        result = puter__client_memory(client);
-    else if ((error = puter__file_replace(path, &out)) == ENOMEM)
+    if (error == ENOMEM)
         result = puter__client_memory(client);
     else if (error != 0)
         result = puter__misuse(client, "TLS session %s: %s", path,
