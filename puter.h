@@ -2631,24 +2631,18 @@ static bool puter__url_host(puter__url *url, const char *host, size_t length)
             strchr(url->ipv6 ? ":." : "-._", c) == NULL)
             return false;
     }
-    if (url->ipv6)
-        url->numeric = inet_pton(AF_INET6, url->host, url->address) == 1;
-    else
-        url->numeric = inet_pton(AF_INET, url->host, url->address) == 1;
+    url->numeric = inet_pton(url->ipv6 ? AF_INET6 : AF_INET, url->host,
+                             url->address) == 1;
     return url->numeric || !(url->ipv6 || puter__ends_in_number(url->host));
 }
 
-/* Reads scheme://host[:port][/path]; false where it is anything else. */
-static bool puter__url_read(puter__url *url, const char *text)
+/* Reads host[:port][/path] behind a scheme; false where it is anything else. */
+static bool puter__url_authority(puter__url *url, const char *host)
 {
-    const char *host, *end, *after;
+    const char *end, *after;
     size_t path;
-    memset(url, 0, sizeof *url);
-    url->secure = puter__listed("https://*", text);
-    if (!(url->secure || puter__listed("http://*", text)) ||
-        !puter__url_graphic(text, "?#@\\\"<>"))
+    if (!puter__url_graphic(host, "?#@\\\"<>"))
         return false;
-    host = text + strlen("http://") + url->secure;
     url->ipv6 = *host == '[';
     host += url->ipv6;
     end = host + strcspn(host, url->ipv6 ? "]" : ":/");
@@ -2670,6 +2664,14 @@ static bool puter__url_read(puter__url *url, const char *text)
         return false;
     memcpy(url->path, after, path);
     return true;
+}
+
+static bool puter__url_read(puter__url *url, const char *text)
+{
+    memset(url, 0, sizeof *url);
+    url->secure = puter__listed("https://*", text);
+    return (url->secure || puter__listed("http://*", text)) &&
+           puter__url_authority(url, text + strlen("http://") + url->secure);
 }
 
 /* Whether a host is this name or under it. */
@@ -8020,11 +8022,10 @@ static puter_result puter__bad_proxy(puter_client *client)
 static puter_result puter__set_proxy(puter_client *client)
 {
     const char *text = puter__proxy_text(client), *at;
-    char plain[300] = "http://";
     if (puter__is_empty(text))
         return PUTER_OK;
     if (puter__listed("http://*", text)) /* in any case */
-        text += strlen(plain);
+        text += strlen("http://");
     if (strstr(text, "://") != NULL)
         return puter__bad_proxy(client);
     at = strrchr(text, '@');
@@ -8032,9 +8033,7 @@ static puter_result puter__set_proxy(puter_client *client)
         puter__keep_user(client, text, (size_t)(at - text));
         text = at + 1;
     }
-    puter__keep(plain + 7, sizeof plain - 7, text, strlen(text));
-    if (strlen(text) >= sizeof plain - 7 ||
-        !puter__url_read(&client->proxy, plain))
+    if (!puter__url_authority(&client->proxy, text))
         return puter__bad_proxy(client);
     puter__check_exposure(client, &client->proxy, "the proxy ",
                           client->proxy.host);
