@@ -5344,6 +5344,12 @@ static bool puter__take_code(puter_client *client, puter_value value,
     return code != NULL;
 }
 
+static bool puter__says_no(puter_value root)
+{
+    puter_value success = puter__member(root, "success");
+    return puter__is(success, PUTER_BOOL) && !puter_json_bool(success);
+}
+
 /* A failure that the service put in words: {"message","code"} or {"error":
  * ...}, a text or an object of the same. */
 static puter_result puter__refused(puter_client *client, puter_value root)
@@ -6473,7 +6479,7 @@ static puter_result puter__read_line(puter_client *client)
     const char *text = client->told;
     size_t length = client->told_length;
     puter__reading reading;
-    puter_value root, success;
+    puter_value root;
     puter__block type;
     puter_result result;
     while (length > 0 && (text[length - 1] == '\n' ||
@@ -6495,10 +6501,8 @@ static puter_result puter__read_line(puter_client *client)
                            text);
     root = puter_json_root(&client->json);
     type = puter__block_type(root);
-    success = type == PUTER__BLOCK_UNKNOWN ? puter__member(root, "success")
-                                           : root;
     if (type == PUTER__BLOCK_ERROR ||
-        (puter__is(success, PUTER_BOOL) && !puter_json_bool(success)))
+        (type == PUTER__BLOCK_UNKNOWN && puter__says_no(root)))
         return puter__refused(client, root);
     if (type == PUTER__BLOCK_USAGE)
         puter__read_usage(answer, puter__member(root, "usage"));
@@ -6662,10 +6666,8 @@ static puter_result puter__read_reply(puter_client *client)
 {
     puter__answer *answer = client->answer;
     puter_value root = puter_json_root(&client->json);
-    puter_value success = puter__member(root, "success");
     const puter_request *request = client->request;
-    if (client->http.status >= 400 ||
-        (puter__is(success, PUTER_BOOL) && !puter_json_bool(success))) {
+    if (client->http.status >= 400 || puter__says_no(root)) {
         puter_result result = puter__refused(client, root);
         if (result != PUTER_ERR_NOMEM && puter__lacks_driver(client, root))
             return puter__reroute(client);
