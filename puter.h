@@ -6639,15 +6639,19 @@ static puter_result puter__redirected(puter_client *client)
                        client->http.status, 150, client->http.location);
 }
 
+static puter_result puter__repeat_error(puter_client *client)
+{
+    client->report.error = client->first_error;
+    return client->first_error.result;
+}
+
 /* Takes the other route, once, where the first has no such driver; the answer
  * of the first is the one to report when the other has none either. */
 static puter_result puter__reroute(puter_client *client)
 {
     puter_result result = client->report.error.result;
-    if (client->rerouted) {
-        client->report.error = client->first_error;
-        return client->first_error.result;
-    }
+    if (client->rerouted)
+        return puter__repeat_error(client);
     if (client->options.route != PUTER_ROUTE_AUTO)
         return result;
     client->rerouted = true;
@@ -7139,10 +7143,8 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
             puter__tell(client, event, due);
             return 1;
         }
-        if (client->phase == PUTER__FAILED) {
-            client->report.error = client->first_error;
-            return client->first_error.result;
-        }
+        if (client->phase == PUTER__FAILED)
+            return puter__repeat_error(client);
         if (client->phase == PUTER__REPLIED) {
             if (client->kind > PUTER__STREAM || !puter__runs_tools(client))
                 return 0;
@@ -7198,11 +7200,9 @@ static void puter__give(puter_client *client, puter_reply *reply)
 static puter_result puter__end(puter_client *client, puter_reply *reply)
 {
     puter_result result = PUTER_OK;
-    if (client->phase == PUTER__FAILED) {
-        client->report.error = client->first_error;
-        result = client->first_error.result;
-    }
-    if (client->phase != PUTER__REPLIED && client->phase != PUTER__FAILED)
+    if (client->phase == PUTER__FAILED)
+        result = puter__repeat_error(client);
+    else if (client->phase != PUTER__REPLIED)
         puter__disconnect(client);
     if (client->request != NULL && client->request->discard &&
         client->streamed) {
