@@ -6366,16 +6366,16 @@ PUTER_API void puter_history_trim(puter_history *history, size_t bytes)
     while (last > 0 && !puter__same(history->messages[last - 1].role, "user"))
         last--;
     for (from = 0; from < history->message_count; from++) {
-        puter_message message = history->messages[from];
-        if (!puter__same(message.role, "system") && !started &&
-            from + 1 < last &&
-            (history->bytes > bytes || !puter__same(message.role, "user"))) {
-            history->bytes -= strlen(message.json);
-            PUTER_FREE((char *)message.json);
+        const puter_message *message = &history->messages[from];
+        bool is_system = puter__same(message->role, "system");
+        if (!is_system && !started && from + 1 < last &&
+            (history->bytes > bytes || !puter__same(message->role, "user"))) {
+            history->bytes -= strlen(message->json);
+            PUTER_FREE((char *)message->json);
             continue;
         }
-        started |= !puter__same(message.role, "system");
-        history->messages[to++] = message;
+        started |= !is_system;
+        history->messages[to++] = *message;
     }
     history->message_count = to;
 }
