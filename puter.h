@@ -76,8 +76,8 @@
  * limit). HTTP/1.1 only, no compression, no redirects. Certificates are not
  * looked up in revocation lists.
  *
- * Inside, from the bottom up: prelude, buffer, numbers, json write, json read,
- * errors, system, url, socket, tls, http, drivers, client, answer, refusals,
+ * Inside, from the bottom up: prelude, buffer, numbers, errors, json write,
+ * json read, system, url, socket, tls, http, drivers, client, answer, refusals,
  * request, history, exchange, session, public. Search for ">> name".
  */
 #if defined(PUTER_IMPLEMENTATION) && defined(__STRICT_ANSI__) &&              \
@@ -784,23 +784,6 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 extern "C" {
 #endif
 
-PUTER_API const char *puter_result_name(puter_result result)
-{
-    static const char *const names[] = { /* from 0 downwards */
-        "PUTER_OK",            "PUTER_ERR_ARGUMENT", "PUTER_ERR_NOMEM",
-        "PUTER_ERR_RESOLVE",   "PUTER_ERR_CONNECT",  "PUTER_ERR_TLS",
-        "PUTER_ERR_CERT",      "PUTER_ERR_TIMEOUT",  "PUTER_ERR_CLOSED",
-        "PUTER_ERR_PROTOCOL",  "PUTER_ERR_LIMIT",    "PUTER_ERR_CANCELLED",
-        "PUTER_ERR_AUTH",      "PUTER_ERR_FUNDS",    "PUTER_ERR_RATE",
-        "PUTER_ERR_REFUSED",   "PUTER_ERR_NOT_FOUND",
-        "PUTER_ERR_REQUEST",   "PUTER_ERR_SERVICE",
-    };
-    if (result == PUTER_WAIT)
-        return "PUTER_WAIT";
-    return result <= 0 && result >= PUTER_ERR_SERVICE ? names[-result]
-                                                      : "PUTER_?";
-}
-
 /* >> buffer: one growing buffer for everything; characters ----------------*/
 
 /* More memory; where there is none, the writer's result says why. */
@@ -899,6 +882,19 @@ static int puter__hex_digit(char c)
         return c - '0';
     c = puter__lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Four hexadecimal digits, or -1. */
+static int puter__hex4(const char *text)
+{
+    int value = 0, i;
+    for (i = 0; i < 4; i++) {
+        int digit = puter__hex_digit(text[i]);
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
 }
 
 static bool puter__is_empty(const char *text)
@@ -1503,6 +1499,158 @@ static void puter__append_double(puter_writer *writer, double number)
     puter__append_digits(writer, digit, count, k);
 }
 
+/* >> errors: one line that says what and what to do -----------------------*/
+
+PUTER_API const char *puter_result_name(puter_result result)
+{
+    static const char *const names[] = { /* from 0 downwards */
+        "PUTER_OK",            "PUTER_ERR_ARGUMENT", "PUTER_ERR_NOMEM",
+        "PUTER_ERR_RESOLVE",   "PUTER_ERR_CONNECT",  "PUTER_ERR_TLS",
+        "PUTER_ERR_CERT",      "PUTER_ERR_TIMEOUT",  "PUTER_ERR_CLOSED",
+        "PUTER_ERR_PROTOCOL",  "PUTER_ERR_LIMIT",    "PUTER_ERR_CANCELLED",
+        "PUTER_ERR_AUTH",      "PUTER_ERR_FUNDS",    "PUTER_ERR_RATE",
+        "PUTER_ERR_REFUSED",   "PUTER_ERR_NOT_FOUND",
+        "PUTER_ERR_REQUEST",   "PUTER_ERR_SERVICE",
+    };
+    if (result == PUTER_WAIT)
+        return "PUTER_WAIT";
+    return result <= 0 && result >= PUTER_ERR_SERVICE ? names[-result]
+                                                      : "PUTER_?";
+}
+
+/* Where the layers report. The secret is cut out of whatever is said. */
+typedef struct puter__report {
+    puter_error error;
+    const char *secret;
+    size_t secret_length;
+} puter__report;
+
+/* A line that is being put together in error.message. */
+typedef struct puter__line {
+    puter__report *report;
+    size_t length;
+} puter__line;
+
+/* How many bytes at `text` are the secret, or its beginning, as it is or with
+ * the escapes of JSON: a service may quote it cut short, and eight characters
+ * of it are no accident. */
+static size_t puter__secret_at(const puter__report *report, const char *text,
+                               size_t length)
+{
+    const char *secret = report->secret;
+    size_t at = 0, same = 0;
+    for (; at < length && same < report->secret_length; same++) {
+        if (text[at] == secret[same])
+            at++;
+        else if (length - at >= 6 && text[at] == '\\' &&
+                 text[at + 1] == 'u' &&
+                 puter__hex4(text + at + 2) == secret[same])
+            at += 6;
+        else if (length - at >= 2 && text[at] == '\\' &&
+                 text[at + 1] == secret[same])
+            at += 2;
+        else
+            break;
+    }
+    return same >= 8 || same == report->secret_length ? at : 0;
+}
+
+/* Whether a character steers a terminal: C0, DEL, C1 (U+0080 to U+009F). */
+static bool puter__is_control(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    return s[0] < 0x20 || s[0] == 0x7F || (s[0] == 0xC2 && s[1] < 0xA0);
+}
+
+/* Adds at most `limit` bytes of a string, which ends with a NUL all the same:
+ * the secret is found across the limit. It is masked, controls are spaces, no
+ * character is halved, and what does not fit is left out. */
+static void puter__line_add(puter__line *line, const char *text, size_t limit)
+{
+    char *out = line->report->error.message;
+    size_t room = sizeof line->report->error.message - 1;
+    size_t length = strlen(text);
+    const char *stop = text + (length < limit ? length : limit);
+    while (text < stop) {
+        size_t used = puter__secret_at(line->report, text, length);
+        int sequence = puter__utf8_length(text, length);
+        size_t size = (size_t)abs(sequence);
+        const char *piece = text;
+        if (used > 0) {
+            piece = "***";
+            size = 3;
+        } else {
+            used = size;
+            if (sequence < 0 || puter__is_control(text)) {
+                piece = sequence < 0 ? "?" : " ";
+                size = 1;
+            }
+        }
+        if (line->length + size > room || (piece == text && text + size > stop))
+            break;
+        memcpy(out + line->length, piece, size);
+        line->length += size;
+        text += used;
+        length -= used;
+    }
+    out[line->length] = '\0';
+}
+
+/* A printf of %s, %.*s and %d: all that messages need, and no stdio. */
+static void puter__line_format(puter__line *line, const char *format,
+                               va_list values)
+{
+    for (;;) {
+        size_t plain = strcspn(format, "%"), limit = SIZE_MAX;
+        char room[24];
+        puter__line_add(line, format, plain);
+        format += plain;
+        if (*format == '\0')
+            return;
+        if (format[1] == '.') { /* the rest of %.*s is as long as %s */
+            limit = (size_t)va_arg(values, int);
+            format += 2;
+        }
+        puter__line_add(line,
+                        format[1] == 'd'
+                            ? puter__integer_text(va_arg(values, int), room)
+                            : va_arg(values, const char *),
+                        limit);
+        format += 2;
+    }
+}
+
+static puter_result puter__fail_with(puter__report *report,
+                                     puter_result result, const char *format,
+                                     va_list values)
+{
+    puter__line line;
+    line.report = report;
+    line.length = 0;
+    report->error.result = result;
+    report->error.code[0] = '\0';
+    report->error.retry_after_ms = 0;
+    puter__line_format(&line, format, values);
+    return result;
+}
+
+/* Records a failure and gives its result, to be returned. */
+PUTER__PRINTF(3, 4)
+static puter_result puter__fail(puter__report *report, puter_result result,
+                                const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    puter__fail_with(report, result, format, values);
+    va_end(values);
+    return result;
+}
+
+static puter_result puter__fail_memory(puter__report *report)
+{
+    return puter__fail(report, PUTER_ERR_NOMEM, "out of memory");
+}
+
 /* >> json write -----------------------------------------------------------*/
 
 /* Before a value: the comma, where one is due; after it, one is. */
@@ -1757,19 +1905,6 @@ static inline puter__node *puter__node_add(puter__reading *r, uint32_t info,
     node->next = (uint32_t)(r->node - r->json->nodes);
     node->info = info;
     return node;
-}
-
-/* Four hexadecimal digits, or -1. */
-static int puter__hex4(const char *text)
-{
-    int value = 0, i;
-    for (i = 0; i < 4; i++) {
-        int digit = puter__hex_digit(text[i]);
-        if (digit < 0)
-            return -1;
-        value = value * 16 + digit;
-    }
-    return value;
 }
 
 /* What the letter behind a backslash stands for; '\0': it is none, or 'u'. */
@@ -2034,6 +2169,23 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     return r->result;
 }
 
+/* A document with a copy of its text, not yet read; NULL without memory. */
+static puter_json *puter__json_new(const char *text, size_t length)
+{
+    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json);
+    if (json == NULL)
+        return NULL;
+    memset(json, 0, sizeof *json);
+    json->copy = (char *)PUTER_MALLOC(length + 1);
+    if (json->copy == NULL) {
+        PUTER_FREE(json);
+        return NULL;
+    }
+    if (length > 0)
+        memcpy(json->copy, text, length);
+    return json;
+}
+
 PUTER_API void puter_json_free(puter_json *json)
 {
     if (json == NULL)
@@ -2041,6 +2193,41 @@ PUTER_API void puter_json_free(puter_json *json)
     PUTER_FREE(json->copy);
     PUTER_FREE(json->nodes);
     PUTER_FREE(json);
+}
+
+PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
+                                       puter_error *error)
+{
+    puter__report report = PUTER__ZERO;
+    puter__reading reading;
+    puter_json *json =
+        puter__json_new(text, length <= PUTER__MAX_DOCUMENT ? length : 0);
+    puter_result result = PUTER_ERR_NOMEM;
+    if (json != NULL)
+        result = puter__json_read(json, json->copy, length, &reading);
+    if (result == PUTER_ERR_NOMEM)
+        puter__fail_memory(&report);
+    else if (result != PUTER_OK)
+        puter__fail(&report, result, "JSON: byte %d: %s",
+                    (int)(reading.at - json->copy), reading.wrong);
+    if (error != NULL)
+        *error = report.error;
+    if (result == PUTER_OK)
+        return json;
+    puter_json_free(json);
+    return NULL;
+}
+
+/* The same where the reason is only told as PUTER_ERR_NOMEM or, for text that
+ * is no document, PUTER_ERR_ARGUMENT. */
+static puter_json *puter__parse(const char *text, puter_result *result)
+{
+    puter_error error;
+    puter_json *json = puter_json_parse(text, strlen(text), &error);
+    *result = json != NULL || error.result == PUTER_ERR_NOMEM
+                  ? error.result
+                  : PUTER_ERR_ARGUMENT;
+    return json;
 }
 
 static puter_value puter__value(const puter_json *json, size_t node)
@@ -2348,193 +2535,6 @@ PUTER_API puter_value puter_json_get(puter_value value, const char *path)
         }
     }
     return value;
-}
-
-/* >> errors: one line that says what and what to do -----------------------*/
-
-/* Where the layers report. The secret is cut out of whatever is said. */
-typedef struct puter__report {
-    puter_error error;
-    const char *secret;
-    size_t secret_length;
-} puter__report;
-
-/* A line that is being put together in error.message. */
-typedef struct puter__line {
-    puter__report *report;
-    size_t length;
-} puter__line;
-
-/* How many bytes at `text` are the secret, or its beginning, as it is or with
- * the escapes of JSON: a service may quote it cut short, and eight characters
- * of it are no accident. */
-static size_t puter__secret_at(const puter__report *report, const char *text,
-                               size_t length)
-{
-    const char *secret = report->secret;
-    size_t at = 0, same = 0;
-    for (; at < length && same < report->secret_length; same++) {
-        if (text[at] == secret[same])
-            at++;
-        else if (length - at >= 6 && text[at] == '\\' &&
-                 text[at + 1] == 'u' &&
-                 puter__hex4(text + at + 2) == secret[same])
-            at += 6;
-        else if (length - at >= 2 && text[at] == '\\' &&
-                 text[at + 1] == secret[same])
-            at += 2;
-        else
-            break;
-    }
-    return same >= 8 || same == report->secret_length ? at : 0;
-}
-
-/* Whether a character steers a terminal: C0, DEL, C1 (U+0080 to U+009F). */
-static bool puter__is_control(const char *text)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    return s[0] < 0x20 || s[0] == 0x7F || (s[0] == 0xC2 && s[1] < 0xA0);
-}
-
-/* Adds at most `limit` bytes of a string, which ends with a NUL all the same:
- * the secret is found across the limit. It is masked, controls are spaces, no
- * character is halved, and what does not fit is left out. */
-static void puter__line_add(puter__line *line, const char *text, size_t limit)
-{
-    char *out = line->report->error.message;
-    size_t room = sizeof line->report->error.message - 1;
-    size_t length = strlen(text);
-    const char *stop = text + (length < limit ? length : limit);
-    while (text < stop) {
-        size_t used = puter__secret_at(line->report, text, length);
-        int sequence = puter__utf8_length(text, length);
-        size_t size = (size_t)abs(sequence);
-        const char *piece = text;
-        if (used > 0) {
-            piece = "***";
-            size = 3;
-        } else {
-            used = size;
-            if (sequence < 0 || puter__is_control(text)) {
-                piece = sequence < 0 ? "?" : " ";
-                size = 1;
-            }
-        }
-        if (line->length + size > room || (piece == text && text + size > stop))
-            break;
-        memcpy(out + line->length, piece, size);
-        line->length += size;
-        text += used;
-        length -= used;
-    }
-    out[line->length] = '\0';
-}
-
-/* A printf of %s, %.*s and %d: all that messages need, and no stdio. */
-static void puter__line_format(puter__line *line, const char *format,
-                               va_list values)
-{
-    for (;;) {
-        size_t plain = strcspn(format, "%"), limit = SIZE_MAX;
-        char room[24];
-        puter__line_add(line, format, plain);
-        format += plain;
-        if (*format == '\0')
-            return;
-        if (format[1] == '.') { /* the rest of %.*s is as long as %s */
-            limit = (size_t)va_arg(values, int);
-            format += 2;
-        }
-        puter__line_add(line,
-                        format[1] == 'd'
-                            ? puter__integer_text(va_arg(values, int), room)
-                            : va_arg(values, const char *),
-                        limit);
-        format += 2;
-    }
-}
-
-static puter_result puter__fail_with(puter__report *report,
-                                     puter_result result, const char *format,
-                                     va_list values)
-{
-    puter__line line;
-    line.report = report;
-    line.length = 0;
-    report->error.result = result;
-    report->error.code[0] = '\0';
-    report->error.retry_after_ms = 0;
-    puter__line_format(&line, format, values);
-    return result;
-}
-
-/* Records a failure and gives its result, to be returned. */
-PUTER__PRINTF(3, 4)
-static puter_result puter__fail(puter__report *report, puter_result result,
-                                const char *format, ...)
-{
-    va_list values;
-    va_start(values, format);
-    puter__fail_with(report, result, format, values);
-    va_end(values);
-    return result;
-}
-
-static puter_result puter__fail_memory(puter__report *report)
-{
-    return puter__fail(report, PUTER_ERR_NOMEM, "out of memory");
-}
-
-/* A document with a copy of its text, not yet read; NULL without memory. */
-static puter_json *puter__json_new(const char *text, size_t length)
-{
-    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json);
-    if (json == NULL)
-        return NULL;
-    memset(json, 0, sizeof *json);
-    json->copy = (char *)PUTER_MALLOC(length + 1);
-    if (json->copy == NULL) {
-        PUTER_FREE(json);
-        return NULL;
-    }
-    if (length > 0)
-        memcpy(json->copy, text, length);
-    return json;
-}
-
-PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
-                                       puter_error *error)
-{
-    puter__report report = PUTER__ZERO;
-    puter__reading reading;
-    puter_json *json =
-        puter__json_new(text, length <= PUTER__MAX_DOCUMENT ? length : 0);
-    puter_result result = PUTER_ERR_NOMEM;
-    if (json != NULL)
-        result = puter__json_read(json, json->copy, length, &reading);
-    if (result == PUTER_ERR_NOMEM)
-        puter__fail_memory(&report);
-    else if (result != PUTER_OK)
-        puter__fail(&report, result, "JSON: byte %d: %s",
-                    (int)(reading.at - json->copy), reading.wrong);
-    if (error != NULL)
-        *error = report.error;
-    if (result == PUTER_OK)
-        return json;
-    puter_json_free(json);
-    return NULL;
-}
-
-/* The same where the reason is only told as PUTER_ERR_NOMEM or, for text that
- * is no document, PUTER_ERR_ARGUMENT. */
-static puter_json *puter__parse(const char *text, puter_result *result)
-{
-    puter_error error;
-    puter_json *json = puter_json_parse(text, strlen(text), &error);
-    *result = json != NULL || error.result == PUTER_ERR_NOMEM
-                  ? error.result
-                  : PUTER_ERR_ARGUMENT;
-    return json;
 }
 
 /* >> system: the clock and the environment --------------------------------*/
@@ -6422,27 +6422,6 @@ PUTER_API puter_result puter_history_load(puter_history *history,
     return PUTER_OK;
 }
 
-PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
-                                   size_t capacity)
-{
-    const char *p = image->url != NULL ? strchr(image->url, ',') : NULL;
-    unsigned char *out = (unsigned char *)buffer;
-    puter__base64 base64 = PUTER__ZERO;
-    size_t size = 0;
-    if (p == NULL || !puter__starts(image->url, "data:") ||
-        p - image->url < 12 || memcmp(p - 7, ";base64", 7) != 0)
-        return 0; /* RFC 2397 */
-    for (p++; *p != '\0'; p++) {
-        int byte = puter__base64_take(&base64, *p);
-        if (byte < 0)
-            continue;
-        if (size < capacity)
-            out[size] = (unsigned char)byte;
-        size++;
-    }
-    return size;
-}
-
 /* >> exchange: one question on its way, step by step -----------------------*/
 
 /* -- the reply's body -- */
@@ -7454,6 +7433,27 @@ PUTER_API void puter_reply_free(puter_reply *reply)
         return;
     puter__answer_free((puter__answer *)reply->memory);
     memset(reply, 0, sizeof *reply);
+}
+
+PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
+                                   size_t capacity)
+{
+    const char *p = image->url != NULL ? strchr(image->url, ',') : NULL;
+    unsigned char *out = (unsigned char *)buffer;
+    puter__base64 base64 = PUTER__ZERO;
+    size_t size = 0;
+    if (p == NULL || !puter__starts(image->url, "data:") ||
+        p - image->url < 12 || memcmp(p - 7, ";base64", 7) != 0)
+        return 0; /* RFC 2397 */
+    for (p++; *p != '\0'; p++) {
+        int byte = puter__base64_take(&base64, *p);
+        if (byte < 0)
+            continue;
+        if (size < capacity)
+            out[size] = (unsigned char)byte;
+        size++;
+    }
+    return size;
 }
 
 PUTER_API puter_result puter_chat(puter_client *client,
