@@ -1841,7 +1841,6 @@ struct puter_json {
     const char *text; /* read as it is and not changed... */
     char *copy;       /* ...but for a copy of our own, where strings are
                          decoded and ended in place, when first asked for */
-    size_t length;
     puter__node *nodes;
     size_t count;
     size_t capacity;
@@ -2142,7 +2141,6 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     if (json->capacity > 0) /* else it is NULL, to which nothing is added */
         r->limit += json->capacity;
     json->text = text;
-    json->length = length;
     json->count = 0;
     for (i = 0; i < PUTER__COUNT(json->cursor); i++)
         json->cursor[i].parent = SIZE_MAX;
@@ -3771,7 +3769,6 @@ typedef enum puter__http_step {
 typedef struct puter__http {
     puter__http_state state;
     int status;
-    bool old;              /* HTTP/1.0 */
     bool close;            /* the connection ends with this message */
     bool chunked;
     bool has_length;
@@ -3846,8 +3843,7 @@ static puter__http_step puter__http_status(puter__http *http, const char *line,
         !puter__is_field_text(line, length))
         return puter__http_bad(http, "no HTTP/1.1 status line; is this the "
                                      "address of a Puter API?");
-    http->old = line[7] == '0';
-    http->close = http->old;
+    http->close = line[7] == '0'; /* HTTP/1.0 (RFC 9112 section 9.3) */
     http->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 +
                    (line[11] - '0');
     http->state = PUTER__HEADER;
