@@ -5019,7 +5019,7 @@ static void puter__add_image(puter__answer *answer, puter_value value)
     size_t i = 0;
     while (puter__is(value, PUTER_OBJECT) && i < PUTER__COUNT(keys)) {
         puter_value inner = puter__member(value, keys[i++]);
-        if (puter_json_type(inner) != PUTER_MISSING) {
+        if (!puter__is(inner, PUTER_MISSING)) {
             value = inner;
             i = 0;
         }
@@ -5550,8 +5550,8 @@ static puter_result puter__check_extra(puter_client *client)
     size_t i = request->tool_count;
     if (result != PUTER_OK || request->extra_args == NULL ||
         request->max_tool_rounds < 0 ||
-        puter_json_type(puter__member(puter_json_root(&client->json),
-                                      "messages")) == PUTER_MISSING)
+        puter__is(puter__member(puter_json_root(&client->json), "messages"),
+                  PUTER_MISSING))
         return result;
     while (i > 0)
         if (request->tools[--i].call != NULL)
@@ -5778,8 +5778,8 @@ static void puter__write_tool(puter_writer *out, const puter_tool *tool)
 static bool puter__arg(puter_client *client, const char *key)
 {
     if (client->request->extra_args != NULL &&
-        puter_json_type(puter_json_member(puter_json_root(&client->json), key,
-                                          strlen(key))) != PUTER_MISSING)
+        !puter__is(puter__member(puter_json_root(&client->json), key),
+                   PUTER_MISSING))
         return false;
     puter_write_key(&client->out, key);
     return true;
@@ -6307,7 +6307,7 @@ static void puter__write_compaction(puter_writer *out, const char *compaction)
     puter_value root = puter_json_root(json);
     if (result == PUTER_ERR_NOMEM)
         out->result = result;
-    if (puter_json_type(puter__member(root, "type")) != PUTER_MISSING) {
+    if (!puter__is(puter__member(root, "type"), PUTER_MISSING)) {
         puter__append_string(out, compaction);
     } else if (puter_json_count(root) > 0 && compaction[0] == '{') {
         puter__append_string(out, "{\"type\":\"compaction\",");
