@@ -43,7 +43,7 @@ HEADERS  = puter.h $(wildcard tests/*.h)
 export BUILD CC CXX TLS LIBS STORE
 export STANDIN = $(BUILD)/standin
 
-all: $(addprefix $(BUILD)/,$(EXAMPLES))
+all examples: $(addprefix $(BUILD)/,$(EXAMPLES))
 
 demo: $(BUILD)/chat $(BUILD)/standin
 	@tests/demo
@@ -101,7 +101,7 @@ fmt:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo test test-mbedtls3 matrix soak analyze packaging fuzz
+.PHONY: all examples demo test test-mbedtls3 matrix soak analyze packaging fuzz
 .PHONY: coverage bench size fmt clean
 
 # ---- how things are built ---------------------------------------------------

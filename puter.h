@@ -8057,10 +8057,10 @@ static puter_result puter__check_options(puter_client *client)
                              "[/path]", 200, /* and its password, if any? */
                              strchr(origin, '@') == NULL ? origin : "...@...");
     for (c = puter__or_empty(o->token); *c != '\0'; c++)
-        if (*c <= ' ' || *c >= 0x7F)
+        if (*c <= ' ' || *c >= 0x7F || *c == '"' || *c == '\'')
             return puter__misuse(client,
-                                 "the token holds a space, a line end or "
-                                 "another byte that no token has; copy it "
+                                 "the token holds a space, a quote, a line "
+                                 "end or what else no token has; copy it "
                                  "anew");
     if ((o->origin_header != NULL &&
          !puter__is_field_text(o->origin_header, strlen(o->origin_header))) ||

@@ -28,10 +28,13 @@ struct examination {
     bool all_well;       /* and so was everything before */
 };
 
-/* Writes the line on what is being looked at. */
+/* Writes the line on what is being looked at; what was interrupted tells
+ * nothing. */
 static void note(struct examination *x, bool well, const char *format, ...)
 {
     va_list values;
+    if (interrupted)
+        return;
     va_start(values, format);
     printf("%-6s  %s: ", well ? "ok" : "FAILED", x->what);
     vprintf(format, values);
@@ -117,8 +120,9 @@ static void examine_store(struct examination *x)
         "$SSL_CERT_FILE";
     const char *path = store_path(x);
     size_t count = path ? count_roots(path) : 0;
-    if (!x->secure)
-        note(x, true, "not needed without TLS");
+    if (!x->secure || x->options.insecure_skip_verify)
+        note(x, true, "not needed %s",
+             x->secure ? "with --insecure" : "without TLS");
     else if (!path)
         note(x, false, "there is none in a usual place; %s", advice);
     else if (!count)
@@ -129,6 +133,11 @@ static void examine_store(struct examination *x)
 }
 
 /* ---- the way there ------------------------------------------------------ */
+
+static const char *last_message(const puter_client *client)
+{
+    return puter_last_error(client)->message;
+}
 
 /* localhost and what is below it need no resolver (RFC 6761 section 6.3). */
 static bool is_localhost(const char *host)
@@ -211,9 +220,8 @@ static bool left_to_proxy(struct examination *x)
 static void examine_name(struct examination *x)
 {
     bool v4, v6;
-    if (!*x->host) {
-        note(x, false, "'%s' has no host; set --api-origin to https://HOST",
-             x->origin);
+    if (puter_last_error(x->client)->result != PUTER_OK) { /* of options */
+        note(x, false, "%s", last_message(x->client));
         return;
     }
     if (left_to_proxy(x))
@@ -272,11 +280,6 @@ static void examine_connection(struct examination *x)
 
 /* ---- the service -------------------------------------------------------- */
 
-static const char *last_message(const puter_client *client)
-{
-    return puter_last_error(client)->message;
-}
-
 /* The first exchange. An answer, whatever it says, came through TLS, but that
  * of a proxy. */
 static void examine_tls(struct examination *x)
@@ -314,6 +317,7 @@ static void examine_service(struct examination *x)
     puter_json_free(json);
 }
 
+/* What comes after is asked with a token that is good. */
 static void try_token(struct examination *x, const char *token,
                       const char *place)
 {
@@ -323,11 +327,14 @@ static void try_token(struct examination *x, const char *token,
     options.token = token;
     client = puter_open(&options);
     problem = token_problem(client);
-    if (problem)
+    if (problem) {
         note(x, false, "%s", problem);
-    else
+        puter_close(client);
+    } else {
         note(x, true, "the service takes the one in %s", place);
-    puter_close(client);
+        puter_close(x->client);
+        x->client = client;
+    }
 }
 
 static void examine_token(struct examination *x)

@@ -296,7 +296,8 @@ static void admit(struct door *door, int listener)
 
 /* ---- what is pasted ----------------------------------------------------- */
 
-/* Has a terminal not show what is typed; false where there is none. */
+/* Has a terminal not show what is typed, nor leave it so by a key; false where
+ * there is none. */
 static bool hide_typing(struct termios *before)
 {
     struct termios hidden;
@@ -304,6 +305,7 @@ static bool hide_typing(struct termios *before)
         return false;
     hidden = *before;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
+    hidden.c_cc[VQUIT] = hidden.c_cc[VSUSP] = _POSIX_VDISABLE;
     return tcsetattr(STDIN_FILENO, TCSANOW, &hidden) == 0;
 }
 
@@ -412,12 +414,8 @@ static void open_browser(char *address)
 /* The site whose API is at the origin: its host without "api.". */
 static char *site_of(const char *origin)
 {
-    const char *host = strstr(origin, "://");
-    int scheme;
-    if (!host || strncasecmp(origin, "http", 4) != 0)
-        exit(complain(FAILED, "'%s' is not http(s)://host[:port]", origin));
-    host += 3;
-    scheme = (int)(host - origin);
+    const char *host = strstr(origin, "://") + 3;
+    int scheme = (int)(host - origin);
     if (strncasecmp(host, "api.", 4) == 0)
         host += 4;
     return format_text("%.*s%.*s", scheme, origin, (int)strcspn(host, "/"),
@@ -477,6 +475,22 @@ static int use_token(struct session *session, const char *path,
     return ANSWERED;
 }
 
+/* Whether a service is there that may be sent a token: 0, or an exit status. */
+static int check_service(const struct session *session)
+{
+    puter_options options = session->settings.client;
+    puter_client *client;
+    int status = ANSWERED;
+    options.token = "";
+    options.max_retries = -1;
+    client = puter_open(&options);
+    if (puter_get(client, "/version", NULL) != PUTER_OK &&
+        !puter_last_error(client)->http_status)
+        status = complain(FAILED, "%s", puter_last_error(client)->message);
+    puter_close(client);
+    return status;
+}
+
 static int sign_in(struct session *session)
 {
     char *path, *site;
@@ -487,6 +501,9 @@ static int sign_in(struct session *session)
     error = make_place(path); /* before anybody goes for a token */
     if (error)
         exit(not_kept(path, error));
+    status = check_service(session);
+    if (status != ANSWERED)
+        exit(status);
     site = site_of(service_origin(&session->settings));
     open_door(&door);
     receive_token(&door, site);

@@ -92,8 +92,10 @@ static const char *read_token(FILE *file, char **token)
     if (about.st_uid != geteuid() || about.st_mode & (S_IRWXG | S_IRWXO))
         return "other users can read it; sign in again (chat --login)";
     if (!fgets(text, sizeof text, file))
-        return "it is empty; sign in again (chat --login)";
+        text[0] = '\0';
     text[strcspn(text, "\n")] = '\0';
+    if (!*text)
+        return "it is empty; sign in again (chat --login)";
     *token = format_text("%s", text);
     return NULL;
 }

@@ -723,8 +723,12 @@ static void test_refused_heads(void)
     static const char *const bad[] = {"a\rb", "a\nb", "a\r\nX: y", "\x01",
                                       "a\x7f", "a\tb\x1f", "\n"};
     puter_request request = {0};
+    puter_options quoted = {0};
     size_t i;
     request.prompt = "Halo";
+    CHECK_IN("a token in quotes");
+    quoted.token = "'" SCRIPT_TOKEN "'";
+    check_refused(&quoted, &request, PUTER_ERR_ARGUMENT);
     for (i = 0; i < COUNT(bad); i++) {
         puter_options options = {0};
         CHECK_IN("head %d", (int)i);
