@@ -188,6 +188,10 @@ static const stream_row stream_rows[] = {
      "a"},
     {"2024", "{\"text\":\"Ha\"}\n{\"text\":\"lo\"}\n", "text Ha\ntext lo\nend",
      "Halo"},
+    {"more behind a text",
+     "{\"type\":\"text\",\"text\":\"Ha\",\"x\":1}\n"
+     "{\"type\":\"text\",\"text\":\"lo\"} \n",
+     "text Ha\ntext lo\nend", "Halo"},
     {"any order of keys", "{\"text\":\"Ha\",\"type\":\"text\",\"x\":[{}]}\n",
      "text Ha\nend", "Ha"},
     {"blank lines and CRLF",
