@@ -4882,13 +4882,16 @@ static void puter__answer_free(puter__answer *answer)
 static void puter__append_decoded(puter_writer *writer, const char *text,
                                   size_t length, bool escaped, uint32_t *high)
 {
-    if (*high == 0 && !escaped) {
-        puter__append(writer, text, length);
-    } else if (puter__reserve(writer, length + 3)) {
-        writer->length +=
-            puter__decode(text, length, writer->text + writer->length, high);
-        writer->text[writer->length] = '\0';
-    }
+    char *out;
+    if (!puter__reserve(writer, length + 3))
+        return;
+    out = writer->text + writer->length;
+    if (*high == 0 && !escaped)
+        memcpy(out, text, length);
+    else
+        length = puter__decode(text, length, out, high);
+    writer->length += length;
+    writer->text[writer->length] = '\0';
 }
 
 /* The same of a value, where it is a string. */
