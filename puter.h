@@ -4041,10 +4041,8 @@ static puter__http_step puter__http_chunk(puter__http *http, const char *line,
         size = size * 16 + digit;
     }
     http->left = size;
-    http->overhead += (int64_t)length - 16;
-    if (http->left < http->overhead / 2)
-        http->overhead -= 2 * http->left;
-    else
+    http->overhead += (int64_t)length - 16 - 2 * size;
+    if (http->overhead < 0)
         http->overhead = 0;
     digits = i;
     while (i < length && (line[i] == ' ' || line[i] == '\t'))
@@ -4114,6 +4112,26 @@ static puter__http_step puter__http_take_body(puter__http *http, size_t size,
     return PUTER__STEP_BODY;
 }
 
+/* Takes a chunk that has come whole, from the line end of the one before it
+ * on, in one go: most are framed like this. The others are read line by line,
+ * as is all that is wrong. */
+static bool puter__http_take_chunk(const char *data, size_t size, size_t *used,
+                                   size_t *body)
+{
+    const char *p = data + 2;
+    size_t length = 0;
+    int digit;
+    if (size <= 8 || data[0] != '\r' || data[1] != '\n')
+        return false;
+    for (; p < data + 6 && (digit = puter__hex_digit(*p)) >= 0; p++)
+        length = length * 16 + (size_t)digit;
+    if (length == 0 || length > size - 8 || p[0] != '\r' || p[1] != '\n')
+        return false;
+    *used = (size_t)(p - data) + 2 + length;
+    *body = length;
+    return true;
+}
+
 /* Takes the next line from what has come, or a run of body and the framing
  * before it. `*used` is how much was taken, `*body` how much at its end is
  * body; after PUTER__STEP_MORE call again with the rest and more. */
@@ -4127,6 +4145,9 @@ static puter__http_step puter__http_next(puter__http *http, const char *data,
     if (size == 0)
         return PUTER__STEP_MORE;
     if (http->state == PUTER__CHUNK_END) {
+        if (http->overhead == 0 &&
+            puter__http_take_chunk(data, size, used, body))
+            return PUTER__STEP_BODY;
         if (data[0] != '\r' || (size > 1 && data[1] != '\n'))
             return puter__http_bad(http, "no line end after a chunk");
         if (size < 2)

@@ -109,6 +109,12 @@ static const reply_row reply_rows[] = {
          WITH_CHUNKS("A\r\n{\"success\"\r\n1C\r\n:true,\"result\":{\"message\":"
                      "{\"\r\n1a\r\ncontent\":\"Halo juga!!!\"}}}\r\n"
                      "000\r\n\r\n")),
+    GOOD("second size with zeros before it",
+         WITH_CHUNKS("20\r\n" HALF_1 "\r\n0020\r\n" HALF_2
+                     "\r\n0\r\n\r\n")),
+    GOOD("second size with more zeros before it",
+         WITH_CHUNKS("20\r\n" HALF_1 "\r\n00020\r\n" HALF_2
+                     "\r\n0\r\n\r\n")),
     GOOD("extension",
          WITH_CHUNKS("40;a=b;c\r\n" BODY "\r\n0;d=\"e\"\r\n\r\n")),
     GOOD("extension in white space",
@@ -132,6 +138,8 @@ static const reply_row reply_rows[] = {
     BAD("size 2^63", WITH_CHUNKS("8000000000000000\r\n" BODY)),
     BAD("bare LF after the size", WITH_CHUNKS("40\n" BODY "\r\n0\r\n\r\n")),
     BAD("bare CR after the size", WITH_CHUNKS("40\r" BODY "\r\n0\r\n\r\n")),
+    BAD("bare CR after the second size",
+        WITH_CHUNKS("20\r\n" HALF_1 "\r\n20\r" HALF_2 "\r\n0\r\n\r\n")),
     BAD("bare LF in an extension",
         WITH_CHUNKS("40;a\n" BODY "\r\n0\r\n\r\n")),
     BAD("bare CR in an extension",
