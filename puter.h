@@ -4900,8 +4900,9 @@ static void puter__answer_free(puter__answer *answer)
 
 /* A string's characters, as far as they are whole, behind what the writer
  * holds; `*high` is what waits for its other half. */
-static void puter__append_decoded(puter_writer *writer, const char *text,
-                                  size_t length, bool escaped, uint32_t *high)
+static inline void puter__append_decoded(puter_writer *writer,
+                                         const char *text, size_t length,
+                                         bool escaped, uint32_t *high)
 {
     char *out;
     if (!puter__reserve(writer, length + 3))
@@ -6517,7 +6518,7 @@ static puter_result puter__read_line(puter_client *client)
 }
 
 /* Whether memory was there for every part of the answer. */
-static puter_result puter__check_answer(puter_client *client)
+static inline puter_result puter__check_answer(puter_client *client)
 {
     const puter__answer *a = client->answer;
     return (a->text.writer.result | a->reasoning.writer.result |
@@ -6529,7 +6530,7 @@ static puter_result puter__check_answer(puter_client *client)
 
 /* Starts afresh with a stream's text and lines that are not to be kept; where
  * a round of tools may have to repeat the text, it stays until the end. */
-static void puter__discard_told(puter_client *client, bool text)
+static inline void puter__discard_told(puter_client *client, bool text)
 {
     puter__answer *answer = client->answer;
     if (!text || answer->pieces != client->counted)
@@ -6877,7 +6878,7 @@ static puter_result puter__recover(puter_client *client, puter_result result)
 /* -- events -- */
 
 /* What the next event is of: 0 where all has been told. */
-static int puter__due(const puter_client *client)
+static inline int puter__due(const puter_client *client)
 {
     const puter__answer *answer = client->answer;
     if (answer->reasoning.told < answer->reasoning.writer.length)
@@ -7156,9 +7157,9 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
         } else {
             result = puter__step(client);
         }
-        if (result == PUTER_WAIT && !waits)
-            return PUTER_WAIT;
         if (result == PUTER_WAIT) {
+            if (!waits)
+                return PUTER_WAIT;
             result = puter__wait(client);
             if (result < 0)
                 result = puter__recover(client, result);
