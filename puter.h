@@ -3464,9 +3464,8 @@ static bool puter__is_x509_error(int error)
            error != MBEDTLS_ERR_X509_ALLOC_FAILED;
 }
 
-/* Says what an error of the library means, at the stage it came. */
-static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
-                                    int error)
+/* What an error of the library means, as far as it tells what to do. */
+static const char *puter__tls_meaning(int error)
 {
     static const struct {
         int error;
@@ -3495,9 +3494,19 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
          "the server needs what this build of Mbed TLS lacks (handshake "
          "messages in fragments need 3.6.3 or later)"},
     };
-    const char *text = "failed";
+    size_t i;
+    for (i = 0; i < PUTER__COUNT(known); i++)
+        if (known[i].error == error)
+            return known[i].text;
+    return "failed";
+}
+
+/* Says so, with the stage at which it came. */
+static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
+                                    int error)
+{
     char code[16];
-    size_t i, at = sizeof code;
+    size_t at = sizeof code;
     unsigned rest = (unsigned)-error;
     if (tls->report->error.result == PUTER_ERR_NOMEM)
         return PUTER_ERR_NOMEM; /* of ours, met on the way */
@@ -3514,9 +3523,6 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
                            "it is damaged, or has a critical extension, a "
                            "curve or a form that is unknown here",
                            tls->url->host);
-    for (i = 0; i < PUTER__COUNT(known); i++)
-        if (known[i].error == error)
-            text = known[i].text;
     if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED)
         return puter__fail_memory(tls->report);
     code[--at] = '\0';
@@ -3525,7 +3531,7 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
     while ((rest >>= 4) != 0);
     return puter__fail(tls->report, PUTER_ERR_TLS,
                        "TLS with %s: %s: %s (Mbed TLS -0x%s)", tls->url->host,
-                       stage, text, code + at);
+                       stage, puter__tls_meaning(error), code + at);
 }
 
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
