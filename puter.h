@@ -7951,35 +7951,42 @@ static void puter__adopt_strings(puter_client *client)
 
 /* -- the proxy -- */
 
-/* Whether $NO_PROXY names the host: names cover what is under them, "*" is
- * all, and a port may follow. */
+/* Whether an entry of $NO_PROXY, which may end with a port, covers the host: a
+ * name covers what is under it, "*" all. */
+static bool puter__no_proxy_covers(const char *name, const char *end,
+                                   const puter__url *url)
+{
+    const char *stop = (const char *)memchr(name, ':', (size_t)(end - name));
+    const char *port;
+    bool brackets = *name == '[';
+    size_t skip, length;
+    if (brackets)
+        stop = (const char *)memchr(name, ']', (size_t)(end - name));
+    else if (stop != NULL && memchr(stop + 1, ':', (size_t)(end - stop) - 1))
+        stop = NULL; /* a bare IPv6 address */
+    if (stop == NULL)
+        stop = end;
+    port = stop + (*stop == ']');
+    if (*port == ':' && strtol(port + 1, NULL, 10) != url->port)
+        return false;
+    name += brackets;
+    length = (size_t)(stop - name);
+    skip = strspn(name, "*.");
+    if (skip == length)
+        return *name == '*';
+    return url->numeric
+               ? puter__same_nocase(name, length, url->host)
+               : puter__is_under(url->host, name + skip, length - skip);
+}
+
 static bool puter__no_proxy(const char *list, const puter__url *url)
 {
     for (list += strspn(list, ", "); *list != '\0';
          list += strspn(list, ", ")) {
-        size_t length = strcspn(list, ", "), name = length, skip;
-        const char *host = list + (*list == '[');
-        const char *colon = list + strcspn(list, *list == '[' ? "]" : ":, ");
-        skip = strspn(list, "*.") < length ? strspn(list, "*.") : length;
-        if (*list == '[') {
-            name = (size_t)(colon - host);
-            colon += *colon == ']';
-        } else if (strcspn(colon + (*colon == ':'), ":, ") ==
-                   length - (size_t)(colon - list) - (*colon == ':')) {
-            name = (size_t)(colon - list); /* one colon at most: a port */
-        } else {
-            colon = list + length; /* a bare IPv6 address */
-        }
-        list += length;
-        if (*colon == ':' && strtol(colon + 1, NULL, 10) != url->port)
-            continue;
-        if (name == 0)
-            continue;
-        if (skip == name ? *host == '*'
-            : url->numeric
-                ? puter__same_nocase(host, name, url->host)
-                : puter__is_under(url->host, host + skip, name - skip))
+        const char *end = list + strcspn(list, ", ");
+        if (puter__no_proxy_covers(list, end, url))
             return true;
+        list = end;
     }
     return false;
 }
