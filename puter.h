@@ -3213,7 +3213,7 @@ static puter_result puter__store_read(puter__tls *tls)
 #endif
     if (path == NULL)
         return puter__fail(tls->report, PUTER_ERR_CERT,
-                           "certificates: this system has no CA store in a "
+                           "certificates: there is no CA store in a "
                            "usual place; install ca-certificates or set "
                            "ca_file or $SSL_CERT_FILE");
     if (error != 0)
@@ -3520,8 +3520,8 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
     if (puter__is_x509_error(error))
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificate of %s: this Mbed TLS cannot read it: "
-                           "it is damaged, or has a critical extension, a "
-                           "curve or a form that is unknown here",
+                           "damaged, or a critical extension, curve or form "
+                           "that it lacks",
                            tls->url->host);
     if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED)
         return puter__fail_memory(tls->report);
@@ -3651,7 +3651,7 @@ static puter_result puter__tls_open(puter__tls *tls)
         mbedtls_ssl_init(&tls->ssl);
         tls->active = true;
         tls->below_result = 0;
-        tls->unsent = tls->pending = 0;
+        tls->unsent = tls->pending = tls->wrong = 0;
         error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
     }
     if (error == 0)
@@ -4368,7 +4368,7 @@ static puter_result puter__misuse(puter_client *client, const char *format, ...)
 
 static void puter__forget_error(puter_client *client)
 {
-    int status = client->http.status;
+    int status = client->report.error.http_status;
     memset(&client->report.error, 0, sizeof client->report.error);
     client->report.error.http_status = status;
 }
@@ -4630,7 +4630,7 @@ static bool puter__still_good(puter_client *client)
 static void puter__launch(puter_client *client)
 {
     memset(&client->http, 0, sizeof client->http);
-    puter__forget_error(client);
+    memset(&client->report.error, 0, sizeof client->report.error);
     puter__rewind(&client->answer->body);
     client->span_length = 0;
     client->sent = client->out_start;
@@ -5229,7 +5229,7 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
     for (kind = 0; kind < PUTER__COUNT(puter__tokens); kind++) {
         const char *const *names = puter__tokens[kind];
         puter_value count = puter__first_of(value, names[1], names[2]);
-        if (!puter__is(count, PUTER_NUMBER)) /* as some have cached ones */
+        if (kind == 2 && !puter__is(count, PUTER_NUMBER)) /* cached ones */
             count = puter__member(details, names[1]);
         puter__count_tokens(usage, kind, count);
     }
@@ -5595,9 +5595,8 @@ static puter_result puter__check_extra(puter_client *client)
     while (i > 0)
         if (request->tools[--i].call != NULL)
             return puter__misuse(client,
-                                 "extra_args has messages, which leaves no "
-                                 "place for what tools give; set no tool's "
-                                 "call");
+                                 "extra_args has messages, and so no place "
+                                 "for what tools give; set no tool's call");
     return PUTER_OK;
 }
 
@@ -7056,7 +7055,7 @@ static puter_result puter__next_round(puter_client *client)
     puter__write_message(&answer->turns, &message);
     for (i = 0; i < message.tool_call_count; i++)
         puter__run_tool(client, &message.tool_calls[i]);
-    if (answer->turns.result != PUTER_OK)
+    if (!puter__reserve(&answer->turns, 1)) /* for its end */
         return puter__not_written(client, answer->turns.result);
     puter__rewind(&answer->text.writer);
     puter__rewind(&answer->reasoning.writer);
@@ -7758,7 +7757,7 @@ static puter_result puter__read_keys(puter_client *client, const char *pattern)
         if (puter__is(item, PUTER_STRING) &&
             (pattern == NULL ||
              puter__matches(pattern, strlen(pattern), key, false)))
-            puter_write_string(out, key);
+            puter_write_chars(out, key, client->scratch.length);
     }
     puter_write_end_array(out);
     return PUTER_OK;
@@ -8073,8 +8072,8 @@ static puter_result puter__set_proxy(puter_client *client)
     }
     if (!puter__url_authority(&client->proxy, text))
         return puter__bad_proxy(client);
-    puter__check_exposure(client, &client->proxy, "the proxy ",
-                          client->proxy.host);
+    puter__check_exposure(client, &client->proxy,
+                          "what goes through the proxy ", client->proxy.host);
     return client->report.error.result;
 }
 

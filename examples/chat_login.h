@@ -484,8 +484,7 @@ static int check_service(const struct session *session)
     options.token = "";
     options.max_retries = -1;
     client = puter_open(&options);
-    if (puter_get(client, "/version", NULL) != PUTER_OK &&
-        !puter_last_error(client)->http_status)
+    if (puter_get(client, "/version", NULL) != PUTER_OK)
         status = complain(FAILED, "%s", puter_last_error(client)->message);
     puter_close(client);
     return status;

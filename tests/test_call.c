@@ -682,6 +682,8 @@ static void test_texts(void)
         {set, "true", "true"},
         {list_all, "[\"a\",\"b\"]", "[\"a\",\"b\"]"},
         {list_all, "[]", "[]"},
+        {list_all, "[\"a\\u0000b\",5,null,\"c\"]",
+         "[\"a\\u0000b\",\"c\"]"},
         /* services take a prefix for a pattern, or none at all */
         {list, "[\"user:1\",\"other\",\"user:\",\"my user:1\",\"user\"]",
          "[\"user:1\",\"user:\"]"},

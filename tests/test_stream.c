@@ -59,9 +59,9 @@ static void test_rows(void)
 
 static void test_every_split(void)
 {
-    size_t i, at, length = 1;
+    size_t i, at, length;
     for (i = 0; i < STREAM_ROWS; i++)
-        for (at = 1; at < length; at++) {
+        for (at = length = 1; at <= length; at++) {
             script peer = {0};
             CHECK_IN("%s, split at %d", stream_rows[i].name, (int)at);
             script_lines(&peer, stream_rows[i].lines, BY_LINE);
@@ -79,19 +79,24 @@ static void test_every_truncation(void)
     static const char lines[] =
         "{\"type\":\"text\",\"text\":\"Ha\"}\n"
         "{\"type\":\"text\",\"text\":\"lo\"}\n";
-    size_t length = 1, at;
-    for (at = 1; at < length; at++) {
-        script peer = {0}, whole = {0};
+    script whole = {0};
+    const script_bytes *reply = &whole.connections[0].replies[0];
+    size_t at;
+    script_lines(&whole, lines, BY_LINE);
+    for (at = 1; at < reply->length; at++) {
+        script peer = {0};
+        puter_options options = {0};
         puter_client *client;
-        script_bytes log = {0}, *reply;
+        script_bytes log = {0};
         CHECK_IN("cut at %d", (int)at);
-        script_lines(&whole, lines, BY_LINE);
-        reply = &whole.connections[0].replies[0];
-        length = reply->length;
+        options.nonblocking = peer.pauses = at / 2 % 2;
         script_raw(&peer, reply->bytes, at);
         peer.connections[0].end = at % 2 ? SCRIPT_RESET : SCRIPT_CLEAN;
-        client = script_open(&peer, NULL);
+        client = script_open(&peer, &options);
         note_stream(&log, client, &halo);
+        CHECK_INT(puter_last_error(client)->http_status,
+                  strstr(peer.connections[0].replies[0].bytes, "\r\n\r\n")
+                      ? 200 : 0);
         CHECK_STR(log.bytes + log.length - strlen("PUTER_ERR_CLOSED"),
                   "PUTER_ERR_CLOSED");
         CHECK_INT(strstr(log.bytes, "text lo") != NULL,
@@ -99,9 +104,9 @@ static void test_every_truncation(void)
                       != NULL);
         CHECK_INT(puter_stream_end(client, NULL), PUTER_ERR_CLOSED);
         free(log.bytes);
-        script_close(&whole, NULL);
         script_close(&peer, client);
     }
+    script_close(&whole, NULL);
 }
 
 /* ---- halves of characters ----------------------------------------------- */

@@ -675,6 +675,59 @@ static const turn turns[] = {
      .result = PUTER_ERR_TIMEOUT, .says = {"handshake"}},
 };
 
+/* What a server says on a connection before it ends it. */
+static void say(script *talk, const char *words, size_t length)
+{
+    script_connection *connection = script_current(talk);
+    connection->eager = true;
+    connection->reply_count = 1;
+    connection->end = SCRIPT_RESET;
+    script_append(&connection->replies[0], words, length);
+}
+
+/* A message of TLS 1.2 with a chain of one certificate. */
+static void say_chain(script *talk, const cert_der *certificate)
+{
+    size_t length = certificate->length, i;
+    size_t layers[] = {length + 10, length + 6, length + 3, length};
+    char head[] = "\x16\x03\x03..\x0b......" "...", *at = head + 3;
+    for (i = 0; i < 4; i++) {
+        if (i > 0)
+            *at++ = 0;
+        *at++ = (char)(layers[i] >> 8);
+        *at++ = (char)layers[i];
+        at += i == 0; /* what kind of message it is */
+    }
+    say(talk, head, sizeof head - 1);
+    say(talk, (const char *)certificate->bytes, length);
+}
+
+/* What was wrong with one server's certificate is nothing to hold against the
+ * next one's, nor is there still a store to name. */
+static void test_forgotten_verdict(void)
+{
+    static const char hello[] = HELLO("\x03", "\xc0\x2b");
+    static const char empty[] = "\x16\x03\x03\0\x07\x0b\0\0\x03\0\0\0";
+    script talk = {0};
+    puter_options options = own_options();
+    puter_client *client;
+    CHECK_IN("a forgotten verdict");
+    options.api_origin = "https://" HOST;
+    options.ca_file = "/nowhere/roots.pem";
+    say(&talk, hello, sizeof hello - 1);
+    say_chain(&talk, &the_root);
+    script_next_connection(&talk);
+    say(&talk, hello, sizeof hello - 1);
+    say(&talk, empty, sizeof empty - 1);
+    client = script_open(&talk, &options);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_CERT);
+    CHECK(strstr(puter_last_error(client)->message, options.ca_file));
+    CHECK(puter_ask(client, NULL, "Halo", NULL) < 0);
+    CHECK(!strstr(puter_last_error(client)->message, "issuer"));
+    CHECK(!strstr(puter_last_error(client)->message, "self-signed"));
+    script_close(&talk, client);
+}
+
 static void try_turn(const turn *t, const char *version)
 {
     static const row good = {.name = "good"};
@@ -1663,6 +1716,7 @@ int main(void)
         test_lost_while_sending(versions[i], false);
         test_sessions(versions[i]);
     }
+    test_forgotten_verdict();
     test_days();
     test_other_spellings();
     test_stores();
