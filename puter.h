@@ -4369,6 +4369,8 @@ static puter_result puter__misuse(puter_client *client, const char *format, ...)
 static void puter__forget_error(puter_client *client)
 {
     int status = client->report.error.http_status;
+    if (client->report.error.result == PUTER_OK)
+        return; /* as for each event of a stream */
     memset(&client->report.error, 0, sizeof client->report.error);
     client->report.error.http_status = status;
 }
