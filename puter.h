@@ -3961,8 +3961,7 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
         break;
     case PUTER__CONTENT_ENCODING:
         if (!puter__same_nocase(value, length, "identity") && length > 0)
-            return puter__http_bad(http, "a compressed body, though none was "
-                                         "asked for");
+            return puter__http_bad(http, "a compressed body nobody asked for");
         break;
     case PUTER__CONNECTION:
         http->close |= puter__list_has(value, length, "close");
