@@ -6502,7 +6502,7 @@ static puter_result puter__read_line(puter_client *client)
         return puter__client_memory(client);
     if (result != PUTER_OK)
         return puter__fail(&client->report, result,
-                           "the stream has a line that is not JSON: byte %d: "
+                           "a line of the stream is not JSON: byte %d: "
                            "%s: \"%.*s\"", (int)(reading.at - text),
                            reading.wrong, (int)(length < 80 ? length : 80),
                            text);
@@ -7639,9 +7639,11 @@ static puter_result puter__read_models(puter_client *client,
     }
     puter_write_end_array(out);
     puter_write_end_object(out);
-    puter_writer_free(&client->answer->body);
-    client->answer->body = *out;
-    memset(out, 0, sizeof *out);
+    if (out->result == PUTER_OK) { /* else what came stays as it is */
+        puter_writer_free(&client->answer->body);
+        client->answer->body = *out;
+        memset(out, 0, sizeof *out);
+    }
     return PUTER_OK;
 }
 
