@@ -266,8 +266,8 @@ static void test_extra_args_win(void)
 static void test_byte_order_marks(void)
 {
 #define BOM "\xEF\xBB\xBF"
-    static const puter_part part = {.type = PUTER_PART_JSON,
-                                    .text = BOM "{\"type\":\"x\"}"};
+    static const puter_part part = {.text = BOM "{\"type\":\"x\"}",
+                                    .type = PUTER_PART_JSON};
     static const puter_tool_call call = {"c", "f", BOM "{\"a\":1}"};
     static const puter_message messages[] = {
         {.json = BOM "{\"role\":\"user\",\"content\":\"Halo\"}"},
