@@ -144,8 +144,8 @@ typedef struct puter_error {
     char message[512];
     char code[48];      /* the service's own code, or "" */
     int http_status;    /* 0: no whole head of a reply was seen */
-    int retry_after_ms; /* what the service asked for, in seconds; a day at
-                           most; 0: nothing, or a date */
+    int retry_after_ms; /* the pause that the service asked for, a day at most;
+                           0: for none, or until a date */
     puter_result result;
 } puter_error;
 
@@ -223,9 +223,9 @@ typedef struct puter_options {
                                   also what it says (default: 8; -1: none);
                                   a pause of more than a minute, or than the
                                   total timeout leaves, is not waited for */
-    bool (*cancelled)(void *user); /* asked before each read and, in a wait,
-                                  every 100 ms; true stops the exchange with
-                                  PUTER_ERR_CANCELLED; it must not call
+    bool (*cancelled)(void *user); /* asked at each read of the reply and, in
+                                  a wait, every 100 ms; true stops the exchange
+                                  with PUTER_ERR_CANCELLED; it must not call
                                   anything on the client */
     const puter_transport *transport; /* borrowed until puter_close */
     void *user;                /* for `cancelled` */
@@ -1620,6 +1620,7 @@ static void puter__line_format(puter__line *line, const char *format,
     }
 }
 
+/* Records a failure and gives its result, to be returned. */
 static puter_result puter__fail_with(puter__report *report,
                                      puter_result result, const char *format,
                                      va_list values)
@@ -1634,7 +1635,6 @@ static puter_result puter__fail_with(puter__report *report,
     return result;
 }
 
-/* Records a failure and gives its result, to be returned. */
 PUTER__PRINTF(3, 4)
 static puter_result puter__fail(puter__report *report, puter_result result,
                                 const char *format, ...)
@@ -4339,7 +4339,7 @@ struct puter_client {
     puter__report report;
     puter_error first_error; /* of the first of two routes, or the last */
     puter__url url;
-    puter__url proxy;        /* host "": none */
+    puter__url proxy;        /* port 0: none */
     puter_transport own;
 #ifndef PUTER_NO_SOCKETS
     puter__socket socket;
@@ -4651,11 +4651,14 @@ static void puter__launch(puter_client *client)
 #endif
 }
 
+/* Types of JSON documents (RFC 6839 section 3.1); lines of JSON are none. */
+#define PUTER__JSON_TYPES "*/json* *+json*"
+
 /* Whether the body is itself a result: no JSON, nor a page about a failure. */
 static bool puter__is_bytes(const puter_client *client)
 {
     return client->kind >= PUTER__CALL && client->http.status < 300 &&
-           !puter__listed("*/json* *+json* *text/html*",
+           !puter__listed(PUTER__JSON_TYPES " *text/html*",
                           client->http.content_type);
 }
 
@@ -6613,9 +6616,10 @@ static puter_result puter__take_line(puter_client *client)
                               text.escaped, &channel->high);
         client->told_length = found - 1; /* without its LF */
     }
-    if (result == PUTER_OK)
-        client->learned = client->route;
-    return result == PUTER_OK ? puter__check_answer(client) : result;
+    if (result != PUTER_OK)
+        return result;
+    client->learned = client->route;
+    return puter__check_answer(client);
 }
 
 /* Takes the whole span. */
@@ -7182,7 +7186,7 @@ static void puter__give(puter_client *client, puter_reply *reply)
     bool bytes = client->kind >= PUTER__CALL &&
                  (client->phase == PUTER__REPLIED
                       ? client->json.count == 0
-                      : !puter__listed("*/json* *+json*",
+                      : !puter__listed(PUTER__JSON_TYPES,
                                        client->http.content_type));
     *reply = answer->reply;
     reply->text = puter__or_empty(answer->text.writer.text);
@@ -7978,6 +7982,7 @@ static bool puter__no_proxy_covers(const char *name, const char *end,
                : puter__is_under(url->host, name + skip, length - skip);
 }
 
+/* Whether one of its entries does: spaces and commas are between them. */
 static bool puter__no_proxy(const char *list, const puter__url *url)
 {
     for (list += strspn(list, ", "); *list != '\0';
@@ -8232,6 +8237,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__BELOW_FAILED
 #undef PUTER__BAD_CERTIFICATE
 #undef PUTER__INPUT_SIZE
+#undef PUTER__JSON_TYPES
 #undef PUTER__HEAD_MAX
 #undef PUTER__HEAD_LINES
 #undef PUTER__INTERIM_MAX
