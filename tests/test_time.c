@@ -257,6 +257,17 @@ static puter_client *open_client(const char *origin, const char *ca,
     return puter_open(&options);
 }
 
+/* Starts a peer on this machine and opens a client of it. */
+static puter_client *meet(peer *other, const conduct *stage, const limit *it,
+                          int64_t *cancel_at)
+{
+    char origin[64];
+    peer_start(other, stage, "127.0.0.1");
+    snprintf(origin, sizeof origin, "%s://127.0.0.1:%d",
+             stage->secure ? "https" : "http", other->port);
+    return open_client(origin, NULL, it, cancel_at);
+}
+
 static void check_limit(puter_client *client, const limit *it,
                         const char *prompt)
 {
@@ -284,16 +295,13 @@ static bool limit_applies(const limit *it, const conduct *stage)
 static void test_limit(const limit *it, const conduct *stage)
 {
     bool unread = !stage->says && !stage->secure;
-    char *prompt = long_prompt(unread ? TOO_LONG : 10), origin[64];
+    char *prompt = long_prompt(unread ? TOO_LONG : 10);
     puter_client *client;
     peer other;
     int64_t cancel_at;
     CHECK_IN("%s, %s%s", stage->name, it->name,
              it->nonblocking ? ", in an event loop" : "");
-    peer_start(&other, stage, "127.0.0.1");
-    snprintf(origin, sizeof origin, "%s://127.0.0.1:%d",
-             stage->secure ? "https" : "http", other.port);
-    client = open_client(origin, NULL, it, &cancel_at);
+    client = meet(&other, stage, it, &cancel_at);
     check_limit(client, it, prompt);
     puter_close(client);
     peer_stop(&other);
@@ -324,14 +332,11 @@ static void test_slow_reply(void)
     script_bytes text = {0};
     puter_client *client;
     peer other;
-    char origin[64];
     int64_t cancel_at;
     int waits;
     CHECK_IN("slow reply");
     it.idle_ms = 700;
-    peer_start(&other, &slow, "127.0.0.1");
-    snprintf(origin, sizeof origin, "http://127.0.0.1:%d", other.port);
-    client = open_client(origin, NULL, &it, &cancel_at);
+    client = meet(&other, &slow, &it, &cancel_at);
     CHECK_INT(ask(client, "Halo", &text, &waits), PUTER_OK);
     CHECK_STR(text.bytes, "Halo");
     free(text.bytes);
@@ -374,13 +379,10 @@ static void test_version_of_a_handshake(void)
     puter_request request = {0};
     puter_client *client;
     peer other;
-    char origin[64];
     int64_t cancel_at;
     CHECK_IN("version of a handshake");
     it.nonblocking = true;
-    peer_start(&other, &mute, "127.0.0.1");
-    snprintf(origin, sizeof origin, "https://127.0.0.1:%d", other.port);
-    client = open_client(origin, NULL, &it, &cancel_at);
+    client = meet(&other, &mute, &it, &cancel_at);
     request.prompt = "Halo";
     CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
     while (puter_client_events(client) != PUTER_READABLE) {
@@ -403,15 +405,12 @@ static void test_pause(void)
     puter_event event;
     puter_client *client;
     peer other;
-    char origin[64];
     int64_t cancel_at;
     int next;
     CHECK_IN("pause");
     it.nonblocking = true;
     request.prompt = "Halo";
-    peer_start(&other, &busy, "127.0.0.1");
-    snprintf(origin, sizeof origin, "http://127.0.0.1:%d", other.port);
-    client = open_client(origin, NULL, &it, &cancel_at);
+    client = meet(&other, &busy, &it, &cancel_at);
     next = puter_stream_begin(client, &request);
     while (next == PUTER_WAIT && puter_client_fd(client) >= 0) {
         wait_for(client);
@@ -429,15 +428,13 @@ static void test_pause(void)
 /* SIGPIPE, left as it is by default, would end this program. */
 static void check_leaving(const conduct *it, puter_result result, int status)
 {
-    char *prompt = long_prompt(5 * 1024 * 1024), origin[64];
+    char *prompt = long_prompt(5 * 1024 * 1024);
     puter_client *client;
     struct sigaction action;
     peer other;
     int64_t cancel_at;
     CHECK_IN("%s", it->name);
-    peer_start(&other, it, "127.0.0.1");
-    snprintf(origin, sizeof origin, "http://127.0.0.1:%d", other.port);
-    client = open_client(origin, NULL, &patient, &cancel_at);
+    client = meet(&other, it, &patient, &cancel_at);
     CHECK_INT(puter_ask(client, NULL, prompt, NULL), result);
     script_check_failure(client, result);
     CHECK_INT(puter_last_error(client)->http_status, status);

@@ -675,18 +675,8 @@ static const turn turns[] = {
      .result = PUTER_ERR_TIMEOUT, .says = {"handshake"}},
 };
 
-/* What a server says on a connection before it ends it. */
-static void say(script *talk, const char *words, size_t length)
-{
-    script_connection *connection = script_current(talk);
-    connection->eager = true;
-    connection->reply_count = 1;
-    connection->end = SCRIPT_RESET;
-    script_append(&connection->replies[0], words, length);
-}
-
-/* A message of TLS 1.2 with a chain of one certificate. */
-static void say_chain(script *talk, const cert_der *certificate)
+/* Adds a message of TLS 1.2 with a chain of one certificate. */
+static void add_chain(script_bytes *words, const cert_der *certificate)
 {
     size_t length = certificate->length, i;
     size_t layers[] = {length + 10, length + 6, length + 3, length};
@@ -698,8 +688,17 @@ static void say_chain(script *talk, const cert_der *certificate)
         *at++ = (char)layers[i];
         at += i == 0; /* what kind of message it is */
     }
-    say(talk, head, sizeof head - 1);
-    say(talk, (const char *)certificate->bytes, length);
+    script_append(words, head, sizeof head - 1);
+    script_append(words, certificate->bytes, length);
+}
+
+/* What a server says on a connection before it ends it; frees the words. */
+static void say(script *talk, script_bytes *words)
+{
+    script_raw(talk, words->bytes, words->length);
+    script_current(talk)->eager = true;
+    script_current(talk)->end = SCRIPT_RESET;
+    free(words->bytes);
 }
 
 /* What was wrong with one server's certificate is nothing to hold against the
@@ -709,16 +708,19 @@ static void test_forgotten_verdict(void)
     static const char hello[] = HELLO("\x03", "\xc0\x2b");
     static const char empty[] = "\x16\x03\x03\0\x07\x0b\0\0\x03\0\0\0";
     script talk = {0};
+    script_bytes first = {0}, second = {0};
     puter_options options = own_options();
     puter_client *client;
     CHECK_IN("a forgotten verdict");
     options.api_origin = "https://" HOST;
     options.ca_file = "/nowhere/roots.pem";
-    say(&talk, hello, sizeof hello - 1);
-    say_chain(&talk, &the_root);
+    script_append(&first, hello, sizeof hello - 1);
+    add_chain(&first, &the_root);
+    say(&talk, &first);
     script_next_connection(&talk);
-    say(&talk, hello, sizeof hello - 1);
-    say(&talk, empty, sizeof empty - 1);
+    script_append(&second, hello, sizeof hello - 1);
+    script_append(&second, empty, sizeof empty - 1);
+    say(&talk, &second);
     client = script_open(&talk, &options);
     CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_CERT);
     CHECK(strstr(puter_last_error(client)->message, options.ca_file));
