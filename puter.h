@@ -1265,7 +1265,7 @@ typedef struct puter__decimal {
 static void puter__decimal_read(puter__decimal *d, const char *text,
                                 size_t length)
 {
-    size_t i = 0;
+    size_t i;
     bool fraction = false, beyond = false, negative = false;
     int64_t exponent = 0;
     d->count = 0;
@@ -1312,7 +1312,7 @@ static double puter__double_from_bits(uint64_t bits, bool negative)
 static double puter__decimal_divide(const puter__decimal *d)
 {
     puter__natural upper, lower;
-    int exponent = (int)d->point - d->count, shift, precision, i;
+    int exponent = (int)d->point - d->count, shift, precision, order, i;
     uint64_t mantissa = 0;
     puter__natural_set(&upper, 0, 0);
     puter__natural_set(&lower, 1, 0);
@@ -1336,8 +1336,8 @@ static double puter__decimal_divide(const puter__decimal *d)
         }
         puter__natural_shift(&upper, 1);
     }
-    i = puter__natural_compare(&upper, &lower);
-    mantissa += i > 0 || (i == 0 && (mantissa & 1));
+    order = puter__natural_compare(&upper, &lower);
+    mantissa += order > 0 || (order == 0 && (mantissa & 1));
     if (precision == 53) /* a carry goes on into the exponent, as it should */
         mantissa += ((uint64_t)(shift + 1023) << 52) - ((uint64_t)1 << 52);
     if (mantissa >> 52 >= 2047)
@@ -1447,8 +1447,7 @@ static const char *puter__integer_text(int64_t number, char room[24])
 static void puter__append_integer(puter_writer *writer, int64_t number)
 {
     char room[24];
-    const char *digits = puter__integer_text(number, room);
-    puter__append(writer, digits, strlen(digits));
+    puter__append_string(writer, puter__integer_text(number, room));
 }
 
 /* Lays digits out as ECMAScript does: plain from 1e-6 to 1e21, else with an
@@ -1521,15 +1520,10 @@ PUTER_API const char *puter_result_name(puter_result result)
 /* Where the layers report. The secret is cut out of whatever is said. */
 typedef struct puter__report {
     puter_error error;
+    size_t length; /* of error.message, while that is put together */
     const char *secret;
     size_t secret_length;
 } puter__report;
-
-/* A line that is being put together in error.message. */
-typedef struct puter__line {
-    puter__report *report;
-    size_t length;
-} puter__line;
 
 /* How many bytes at `text` are the secret, or its beginning, as it is or with
  * the escapes of JSON: a service may quote it cut short, and eight characters
@@ -1565,14 +1559,14 @@ static bool puter__is_control(const char *text)
 /* Adds at most `limit` bytes of a string, which ends with a NUL all the same:
  * the secret is found across the limit. It is masked, controls are spaces, no
  * character is halved, and what does not fit is left out. */
-static void puter__line_add(puter__line *line, const char *text, size_t limit)
+static void puter__say(puter__report *report, const char *text, size_t limit)
 {
-    char *out = line->report->error.message;
-    size_t room = sizeof line->report->error.message - 1;
+    char *out = report->error.message;
+    size_t room = sizeof report->error.message - 1;
     size_t length = strlen(text);
     const char *stop = text + (length < limit ? length : limit);
     while (text < stop) {
-        size_t used = puter__secret_at(line->report, text, length);
+        size_t used = puter__secret_at(report, text, length);
         int sequence = puter__utf8_length(text, length);
         size_t size = (size_t)abs(sequence);
         const char *piece = text;
@@ -1586,24 +1580,25 @@ static void puter__line_add(puter__line *line, const char *text, size_t limit)
                 size = 1;
             }
         }
-        if (line->length + size > room || (piece == text && text + size > stop))
+        if (report->length + size > room ||
+            (piece == text && text + size > stop))
             break;
-        memcpy(out + line->length, piece, size);
-        line->length += size;
+        memcpy(out + report->length, piece, size);
+        report->length += size;
         text += used;
         length -= used;
     }
-    out[line->length] = '\0';
+    out[report->length] = '\0';
 }
 
 /* A printf of %s, %.*s and %d: all that messages need, and no stdio. */
-static void puter__line_format(puter__line *line, const char *format,
-                               va_list values)
+static void puter__say_format(puter__report *report, const char *format,
+                              va_list values)
 {
     for (;;) {
         size_t plain = strcspn(format, "%"), limit = SIZE_MAX;
         char room[24];
-        puter__line_add(line, format, plain);
+        puter__say(report, format, plain);
         format += plain;
         if (*format == '\0')
             return;
@@ -1611,30 +1606,26 @@ static void puter__line_format(puter__line *line, const char *format,
             limit = (size_t)va_arg(values, int);
             format += 2;
         }
-        puter__line_add(line,
-                        format[1] == 'd'
-                            ? puter__integer_text(va_arg(values, int), room)
-                            : va_arg(values, const char *),
-                        limit);
+        puter__say(report,
+                   format[1] == 'd'
+                       ? puter__integer_text(va_arg(values, int), room)
+                       : va_arg(values, const char *),
+                   limit);
         format += 2;
     }
 }
 
-/* Records a failure and gives its result, to be returned. */
-static puter_result puter__fail_with(puter__report *report,
-                                     puter_result result, const char *format,
-                                     va_list values)
+static void puter__fail_with(puter__report *report, puter_result result,
+                             const char *format, va_list values)
 {
-    puter__line line;
-    line.report = report;
-    line.length = 0;
+    report->length = 0;
     report->error.result = result;
     report->error.code[0] = '\0';
     report->error.retry_after_ms = 0;
-    puter__line_format(&line, format, values);
-    return result;
+    puter__say_format(report, format, values);
 }
 
+/* Records a failure and gives its result, to be returned. */
 PUTER__PRINTF(3, 4)
 static puter_result puter__fail(puter__report *report, puter_result result,
                                 const char *format, ...)
@@ -1864,14 +1855,20 @@ typedef struct puter__reading {
 #define PUTER__TOP UINT32_MAX
 
 /* The functions that read from `p` on give where they ended; NULL after a
- * mistake. */
-static const char *puter__read_fail(puter__reading *r, const char *at,
-                                    const char *wrong)
+ * failure. */
+static const char *puter__read_stop(puter__reading *r, const char *at,
+                                    const char *wrong, puter_result result)
 {
     r->at = at;
     r->wrong = wrong;
-    r->result = PUTER_ERR_PROTOCOL;
+    r->result = result;
     return NULL;
+}
+
+static const char *puter__read_fail(puter__reading *r, const char *at,
+                                    const char *wrong)
+{
+    return puter__read_stop(r, at, wrong, PUTER_ERR_PROTOCOL);
 }
 
 static bool puter__nodes_grow(puter__reading *r, const char *at)
@@ -1881,8 +1878,7 @@ static bool puter__nodes_grow(puter__reading *r, const char *at)
     puter__node *nodes = (puter__node *)PUTER_REALLOC(
         json->nodes, capacity * sizeof *nodes);
     if (nodes == NULL) {
-        puter__read_fail(r, at, "out of memory");
-        r->result = PUTER_ERR_NOMEM;
+        puter__read_stop(r, at, "out of memory", PUTER_ERR_NOMEM);
         return false;
     }
     r->node = nodes + json->capacity;
@@ -2020,11 +2016,8 @@ static const char *puter__read_open(puter__reading *r, const char *p,
                                     puter_type type)
 {
     puter__node *node;
-    if (++r->depth > PUTER__MAX_DEPTH) {
-        puter__read_fail(r, p, "nested too deeply");
-        r->result = PUTER_ERR_LIMIT;
-        return NULL;
-    }
+    if (++r->depth > PUTER__MAX_DEPTH)
+        return puter__read_stop(r, p, "nested too deeply", PUTER_ERR_LIMIT);
     node = puter__node_add(r, type, p, p);
     if (node == NULL)
         return NULL;
@@ -2145,8 +2138,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     for (i = 0; i < PUTER__COUNT(json->cursor); i++)
         json->cursor[i].parent = SIZE_MAX;
     if (length > PUTER__MAX_DOCUMENT) {
-        puter__read_fail(r, text, "longer than 512 MiB");
-        r->result = PUTER_ERR_LIMIT;
+        puter__read_stop(r, text, "longer than 512 MiB", PUTER_ERR_LIMIT);
         return r->result;
     }
     r->end = text + length;
@@ -2447,9 +2439,9 @@ static bool puter__decoded_is(const char *text, size_t length,
     uint32_t high = 0;
     while (text < end || high != 0) {
         char piece[8];
-        int unit = 0;
+        int unit;
         const char *next = text;
-        size_t size = 0;
+        size_t size;
         if (text < end)
             next = *text == '\\' ? puter__unescape(text, end, &unit)
                                  : text + 1;
@@ -2651,7 +2643,7 @@ static bool puter__url_authority(puter__url *url, const char *host)
     url->port = puter__url_default_port(url);
     if (*after == ':') {
         url->port = 0;
-        for (after++; puter__is_digit(*after) && url->port <= 65535; after++)
+        while (puter__is_digit(*++after) && url->port <= 65535)
             url->port = url->port * 10 + (*after - '0');
     }
     path = strlen(after);
@@ -2734,8 +2726,7 @@ typedef struct puter__socket {
     int64_t deadline;         /* for all addresses; set before open */
     int64_t attempt_deadline; /* for the one being tried */
     int fd;                   /* -1: none */
-    bool resolved;
-    int count;
+    int count;                /* of addresses; 0: not yet resolved */
     int next;                 /* the address to try next */
     int problem;              /* errno of the last that failed */
     puter__address address[PUTER__MAX_ADDRESSES];
@@ -2769,7 +2760,7 @@ static puter_result puter__socket_resolve(puter__socket *s, const char *host,
                                           int port)
 {
     int error;
-    s->count = s->next = s->problem = 0;
+    s->next = s->problem = 0;
     if (puter__is_localhost(host)) {
         error = puter__socket_lookup(s, "127.0.0.1", port);
         puter__socket_lookup(s, "::1", port);
@@ -2784,7 +2775,6 @@ static puter_result puter__socket_resolve(puter__socket *s, const char *host,
                            host, error == EAI_SYSTEM ? strerror(errno)
                                  : error != 0        ? gai_strerror(error)
                                                      : "no address");
-    s->resolved = true;
     return PUTER_OK;
 }
 
@@ -2851,7 +2841,7 @@ static int puter__socket_state(puter__socket *s)
 static int puter__socket_open(void *ctx, const char *host, int port)
 {
     puter__socket *s = (puter__socket *)ctx;
-    if (!s->resolved && puter__socket_resolve(s, host, port) != PUTER_OK)
+    if (s->count == 0 && puter__socket_resolve(s, host, port) != PUTER_OK)
         return s->report->error.result;
     while (s->fd >= 0 || s->next < s->count) {
         bool begun = s->fd >= 0 ||
@@ -2900,7 +2890,7 @@ static void puter__socket_close(void *ctx)
 {
     puter__socket *s = (puter__socket *)ctx;
     puter__socket_drop(s);
-    s->resolved = false;
+    s->count = 0;
 }
 
 static const puter_transport puter__sockets = {
@@ -3068,8 +3058,7 @@ static void puter__store_memory(puter__tls *tls, const unsigned char *data,
     puter__pem_feed(tls, &pem, (const char *)data, size);
     puter__pem_feed(tls, &pem, "\n", 1);
     while (p < end &&
-           mbedtls_asn1_get_tag((unsigned char **)&p, end, &length, 0x30) ==
-               0) {
+           mbedtls_asn1_get_tag(&p, end, &length, 0x30) == 0) {
         p += length;
         puter__store_offer(tls, data, (size_t)(p - data));
         data = p;
@@ -3288,6 +3277,7 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     *flags = MBEDTLS_X509_BADCERT_NOT_TRUSTED;
     tls->checked = (int64_t)time(NULL);
     tls->chain = cert;
+    mbedtls_x509_crt_init(&tls->roots);
     tls->self_signed = cert->issuer_raw.len == cert->subject_raw.len &&
                        memcmp(cert->issuer_raw.p, cert->subject_raw.p,
                               cert->issuer_raw.len) == 0;
@@ -3300,8 +3290,6 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     if (!puter__cert_names(cert, url))
         *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     mbedtls_x509_crt_free(&tls->roots);
-    mbedtls_x509_crt_init(&tls->roots);
-    tls->chain = NULL;
     tls->wrong = *flags;
     return error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ? 0 : error;
 }
@@ -3568,7 +3556,6 @@ static int puter__tls_configure(puter__tls *tls)
 {
     int error = 0;
     mbedtls_ssl_config_init(&tls->config);
-    mbedtls_x509_crt_init(&tls->roots);
     mbedtls_x509_crt_init(&tls->nobody);
     tls->ready = true;
 #if MBEDTLS_VERSION_NUMBER >= 0x04000000 || defined(MBEDTLS_USE_PSA_CRYPTO) || \
@@ -3633,7 +3620,6 @@ static void puter__tls_free(puter__tls *tls)
     if (!tls->ready)
         return;
     mbedtls_ssl_config_free(&tls->config);
-    mbedtls_x509_crt_free(&tls->roots);
     mbedtls_x509_crt_free(&tls->nobody);
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ctr_drbg_free(&tls->random);
@@ -3930,20 +3916,13 @@ typedef enum puter__field {
 
 static puter__field puter__field_find(const char *name, size_t length)
 {
-    static const struct {
-        const char *name;
-        size_t length;
-    } fields[PUTER__NO_FIELD] = {
-        {"Connection", 10},     {"Content-Encoding", 16},
-        {"Content-Length", 14}, {"Content-Type", 12},
-        {"Location", 8},        {"Retry-After", 11},
-        {"Transfer-Encoding", 17},
+    static const char *const fields[PUTER__NO_FIELD] = {
+        "Connection", "Content-Encoding", "Content-Length", "Content-Type",
+        "Location",   "Retry-After",      "Transfer-Encoding",
     };
-    int i;
-    for (i = 0; i < PUTER__NO_FIELD; i++)
-        if (fields[i].length == length &&
-            puter__equal_nocase(fields[i].name, name, length))
-            break;
+    int i = 0;
+    while (i < PUTER__NO_FIELD && !puter__same_nocase(name, length, fields[i]))
+        i++;
     return (puter__field)i;
 }
 
@@ -4654,10 +4633,15 @@ static void puter__launch(puter_client *client)
 /* Types of JSON documents (RFC 6839 section 3.1); lines of JSON are none. */
 #define PUTER__JSON_TYPES "*/json* *+json*"
 
+static bool puter__is_chat(const puter_client *client)
+{
+    return client->kind <= PUTER__STREAM;
+}
+
 /* Whether the body is itself a result: no JSON, nor a page about a failure. */
 static bool puter__is_bytes(const puter_client *client)
 {
-    return client->kind >= PUTER__CALL && client->http.status < 300 &&
+    return !puter__is_chat(client) && client->http.status < 300 &&
            !puter__listed(PUTER__JSON_TYPES " *text/html*",
                           client->http.content_type);
 }
@@ -4686,7 +4670,7 @@ static puter_result puter__begin_body(puter_client *client)
     client->report.error.http_status = http->status;
     if (client->phase == PUTER__TUNNEL)
         return PUTER_OK; /* a yes has no body, whatever its head says */
-    client->streamed = client->kind <= PUTER__STREAM && http->status < 300 &&
+    client->streamed = puter__is_chat(client) && http->status < 300 &&
                        puter__listed("*ndjson*", http->content_type);
     if (http->has_length && !puter__is_for_sink(client) &&
         !(client->streamed && client->request->discard))
@@ -5068,12 +5052,19 @@ static void puter__add_image(puter__answer *answer, puter_value value)
     puter__append(&answer->images, &image, sizeof image);
 }
 
+/* A member of the first of two objects in which it is more than null. */
+static puter_value puter__member_of(puter_value a, const char *a_key,
+                                    puter_value b, const char *b_key)
+{
+    puter_value found = puter__member(a, a_key);
+    return puter_json_type(found) > PUTER_NULL ? found
+                                               : puter__member(b, b_key);
+}
+
 static puter_value puter__first_of(puter_value value, const char *a,
                                    const char *b)
 {
-    puter_value found = puter__member(value, a);
-    return puter_json_type(found) > PUTER_NULL ? found
-                                               : puter__member(value, b);
+    return puter__member_of(value, a, value, b);
 }
 
 static bool puter__type_is(puter_value value, const char *type)
@@ -5270,7 +5261,7 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
 {
     puter_value result = puter__member(root, "result");
     puter_value message = puter__member(result, "message");
-    puter_value meta = puter__member(root, "metadata"), item;
+    puter_value meta = puter__member(root, "metadata");
     puter_reply *reply = &answer->reply;
     puter__keep_member(answer, &reply->model, meta, "providerUsed");
     if (puter__is(result, PUTER_STRING))
@@ -5281,14 +5272,10 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
         puter__read_message(answer, message);
     else
         return false;
-    puter__read_usage(answer, puter__is(puter__member(result, "usage"),
-                                        PUTER_MISSING)
-                                  ? puter__member(message, "usage")
-                                  : puter__member(result, "usage"));
-    item = puter__member(result, "compaction");
-    puter__keep_compaction(answer, puter_json_type(item) > PUTER_NULL
-                                       ? item
-                                       : puter__member(message, "compaction"));
+    puter__read_usage(answer, puter__member_of(result, "usage", message,
+                                               "usage"));
+    puter__keep_compaction(
+        answer, puter__member_of(result, "compaction", message, "compaction"));
     puter__keep_member(answer, &reply->finish_reason, result,
                        "finish_reason");
     puter__keep_member(answer, &reply->service,
@@ -5452,7 +5439,7 @@ static bool puter__lacks_driver(const puter_client *client, puter_value root)
     puter_value error = puter__member(root, "error");
     puter_value words = puter__member(root, "message");
     size_t length;
-    if (client->kind > PUTER__STREAM)
+    if (!puter__is_chat(client))
         return false;
     if (strcmp(code, "no_implementation_available") == 0)
         return true;
@@ -5495,7 +5482,7 @@ static const char *puter__image_type(const void *data, size_t size)
 
 /* Reads a caller's JSON into client->json; NULL is fine. */
 static puter_result puter__check_json(puter_client *client, const char *what,
-                                      const char *text, puter_type type)
+                                      const char *text, bool object)
 {
     puter__reading reading;
     puter_result result;
@@ -5507,8 +5494,7 @@ static puter_result puter__check_json(puter_client *client, const char *what,
     if (result != PUTER_OK)
         return puter__misuse(client, "%s is not JSON: byte %d: %s", what,
                              (int)(reading.at - text), reading.wrong);
-    if (type != PUTER_MISSING &&
-        !puter__is(puter_json_root(&client->json), type))
+    if (object && !puter__is(puter_json_root(&client->json), PUTER_OBJECT))
         return puter__misuse(client, "%s must be a JSON object", what);
     return PUTER_OK;
 }
@@ -5531,8 +5517,7 @@ static puter_result puter__check_part(puter_client *client,
             return puter__misuse(client, "a message part without text");
         return part->type != PUTER_PART_JSON
                    ? PUTER_OK
-                   : puter__check_json(client, "a part", part->text,
-                                       PUTER_MISSING);
+                   : puter__check_json(client, "a part", part->text, false);
     }
     if (part->size > PUTER__REQUEST_MAX / 4 * 3)
         return puter__not_written(client, PUTER_ERR_LIMIT);
@@ -5552,7 +5537,7 @@ static puter_result puter__check_message(puter_client *client,
     size_t i;
     if (message->json != NULL)
         return puter__check_json(client, "a message's json", message->json,
-                                 PUTER_OBJECT);
+                                 true);
     if (puter__is_empty(message->content) && message->part_count == 0 &&
         message->tool_call_count == 0)
         return puter__misuse(client,
@@ -5567,8 +5552,7 @@ static puter_result puter__check_message(puter_client *client,
         result = puter__check_part(client, &message->parts[i]);
     for (i = 0; i < message->tool_call_count && result == PUTER_OK; i++)
         result = puter__check_json(client, "a tool call's arguments",
-                                   message->tool_calls[i].arguments,
-                                   PUTER_OBJECT);
+                                   message->tool_calls[i].arguments, true);
     return result;
 }
 
@@ -5576,12 +5560,11 @@ static puter_result puter__check_tool(puter_client *client,
                                       const puter_tool *tool)
 {
     if (tool->json != NULL)
-        return puter__check_json(client, "a tool's json", tool->json,
-                                 PUTER_OBJECT);
+        return puter__check_json(client, "a tool's json", tool->json, true);
     if (puter__is_empty(tool->name))
         return puter__misuse(client, "a tool without a name");
     return puter__check_json(client, "a tool's parameters", tool->parameters,
-                             PUTER_OBJECT);
+                             true);
 }
 
 /* Reads extra_args into client->json. */
@@ -5589,7 +5572,7 @@ static puter_result puter__check_extra(puter_client *client)
 {
     const puter_request *request = client->request;
     puter_result result = puter__check_json(
-        client, "extra_args", request->extra_args, PUTER_OBJECT);
+        client, "extra_args", request->extra_args, true);
     size_t i = request->tool_count;
     if (result != PUTER_OK || request->extra_args == NULL ||
         request->max_tool_rounds < 0 ||
@@ -5914,7 +5897,7 @@ static void puter__write_body(puter_client *client)
     puter_writer *out = &client->out;
     const puter_call_request *call = client->call;
     const puter_request *request = client->request;
-    bool chat = client->kind <= PUTER__STREAM;
+    bool chat = puter__is_chat(client);
     const char *driver = chat ? puter__pinned(request) : call->driver;
     if (chat && client->route == PUTER_ROUTE_UNIFIED)
         driver = "ai-chat";
@@ -5948,7 +5931,7 @@ static void puter__append_origin(puter_writer *out, const puter_client *client)
         puter__append_string(out, client->options.origin_header);
         return;
     }
-    if (puter__listed("api.*", host))
+    if (puter__starts(host, "api."))
         host += 4;
     puter__append_string(out, client->url.secure ? "https://" : "http://");
     puter__append_authority(out, &client->url, host, false);
@@ -6015,7 +5998,7 @@ static puter_result puter__encode(puter_client *client)
     size_t room = puter__head_room(client);
     puter_result result = PUTER_OK;
     puter__wipe_request(client);
-    if (client->kind <= PUTER__STREAM)
+    if (puter__is_chat(client))
         result = puter__check_extra(client);
     if (result != PUTER_OK)
         return result;
@@ -6353,9 +6336,8 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     puter_message message = PUTER__ZERO;
     puter_writer compaction = PUTER__ZERO;
     puter_part part = PUTER__ZERO;
-    puter_result result = PUTER_OK;
     size_t before = history->message_count;
-    result = puter__history_ready(history);
+    puter_result result = puter__history_ready(history);
     if (result == PUTER_OK && !puter__is_empty(reply->turns)) {
         puter_json *turns = puter__parse(reply->turns, &result);
         if (turns != NULL)
@@ -6691,7 +6673,7 @@ static puter_result puter__read_reply(puter_client *client)
         return result;
     }
     client->phase = PUTER__REPLIED;
-    if (client->kind > PUTER__STREAM)
+    if (!puter__is_chat(client))
         return PUTER_OK;
     client->learned = client->route;
     if (!puter__read_answer(answer, root))
@@ -6742,13 +6724,11 @@ static puter_result puter__conclude_whole(puter_client *client)
     if (result == PUTER_OK &&
         ((client->kind == PUTER__GET && http->status < 300) ||
          puter_json_type(puter_json_root(&client->json)) >= PUTER_ARRAY))
-        result = puter__read_reply(client);
-    else
-        result = puter__no_sense(client, http->status < 300
-                                             ? "that is not JSON; is this "
-                                               "the address of a Puter API?"
-                                             : NULL);
-    return result;
+        return puter__read_reply(client);
+    return puter__no_sense(client, http->status < 300
+                                       ? "that is not JSON; is this the "
+                                         "address of a Puter API?"
+                                       : NULL);
 }
 
 /* The message has ended. The connection is kept where both messages went over
@@ -7049,8 +7029,7 @@ static puter_result puter__next_round(puter_client *client)
     message.tool_calls = puter__calls(client, &message.tool_call_count);
     for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++)
         result = puter__check_json(client, "the arguments of a tool's call",
-                                   message.tool_calls[i].arguments,
-                                   PUTER_OBJECT);
+                                   message.tool_calls[i].arguments, true);
     if (result == PUTER_ERR_ARGUMENT) /* the model's, not the caller's */
         client->report.error.result = result = PUTER_ERR_PROTOCOL;
     if (result != PUTER_OK)
@@ -7128,7 +7107,7 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
     client->retries = client->rounds = 0;
     client->route = client->options.route;
     if (client->route == PUTER_ROUTE_AUTO)
-        client->route = kind <= PUTER__STREAM &&
+        client->route = puter__is_chat(client) &&
                                 puter__same(client->request->driver, "ai-chat")
                             ? PUTER_ROUTE_UNIFIED
                             : client->learned;
@@ -7148,7 +7127,7 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
  * waits unless it may not. */
 static int puter__next(puter_client *client, puter_event *event, bool waits)
 {
-    puter_result result = PUTER_OK;
+    puter_result result;
     for (;;) {
         int due = puter__due(client);
         if (due != 0) {
@@ -7158,7 +7137,7 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
         if (client->phase == PUTER__FAILED)
             return puter__repeat_error(client);
         if (client->phase == PUTER__REPLIED) {
-            if (client->kind > PUTER__STREAM || !puter__runs_tools(client))
+            if (!puter__is_chat(client) || !puter__runs_tools(client))
                 return 0;
             result = puter__next_round(client);
         } else {
@@ -7183,7 +7162,7 @@ static void puter__give(puter_client *client, puter_reply *reply)
 {
     puter__answer *answer = client->answer;
     const char *body = puter__or_empty(answer->body.text);
-    bool bytes = client->kind >= PUTER__CALL &&
+    bool bytes = !puter__is_chat(client) &&
                  (client->phase == PUTER__REPLIED
                       ? client->json.count == 0
                       : !puter__listed(PUTER__JSON_TYPES,
@@ -7578,7 +7557,7 @@ PUTER_API puter_result puter_call(puter_client *client,
         result = puter__misuse(client,
                                "a call needs an interface and a method");
     if (result == PUTER_OK)
-        result = puter__check_json(client, "args", call->args, PUTER_OBJECT);
+        result = puter__check_json(client, "args", call->args, true);
     if (result != PUTER_OK)
         return result;
     client->call = call;
@@ -7882,8 +7861,7 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
     puter_writer args = PUTER__ZERO;
     puter_result result = puter__enter(client, reply);
     if (result == PUTER_OK)
-        result = puter__check_json(client, "the value", value_json,
-                                   PUTER_MISSING);
+        result = puter__check_json(client, "the value", value_json, false);
     if (result != PUTER_OK)
         return result;
     puter_write_begin_object(&args);
@@ -8057,7 +8035,6 @@ static puter_result puter__check_exposure(puter_client *client,
 
 static puter_result puter__bad_proxy(puter_client *client)
 {
-    client->proxy.port = 0;
     return puter__misuse(client,
                          "the proxy is not http://[name:password@]host:port "
                          "(proxy, $HTTPS_PROXY, $ALL_PROXY)");
