@@ -2668,9 +2668,11 @@ static bool puter__url_read(puter__url *url, const char *text)
 static bool puter__is_under(const char *host, const char *name, size_t length)
 {
     size_t all = strlen(host);
-    const char *end = host + all - length;
-    return all >= length && puter__equal_nocase(end, name, length) &&
-           (end == host || end[-1] == '.');
+    if (all < length)
+        return false;
+    host += all - length;
+    return puter__equal_nocase(host, name, length) &&
+           (all == length || host[-1] == '.');
 }
 
 /* localhost and every name under it are this machine, whatever a resolver
@@ -4296,7 +4298,6 @@ struct puter_client {
 
     bool connected;
     bool reused;             /* the connection has served before */
-    bool resent;             /* once, on a new connection */
     bool rerouted;           /* both routes were tried */
     bool in_tool;            /* a tool of the caller's runs */
     bool defective;          /* the options are; report.error says how */
@@ -6791,12 +6792,12 @@ static puter_result puter__receive(puter_client *client)
 
 /* -- what to do about a failure -- */
 
-/* A connection from an earlier exchange, closed under this one: sent again on
- * a new one, once, if the service cannot have seen all of it, or if it only
- * reads. */
+/* A connection that has served before, closed under this request: sent again
+ * on a new one, and so once, if the service cannot have seen all of it, or if
+ * it only reads. */
 static bool puter__may_resend(const puter_client *client, puter_result result)
 {
-    return client->reused && !client->resent &&
+    return client->reused &&
            (result == PUTER_ERR_CLOSED || result == PUTER_ERR_TLS) &&
            client->http.head_lines == 0 &&
            (!puter__may_have_all(client) || client->kind == PUTER__GET);
@@ -6844,7 +6845,6 @@ static puter_result puter__recover(puter_client *client, puter_result result)
     if (client->http.state != PUTER__COMPLETE)
         puter__disconnect(client);
     if (resend) {
-        client->resent = true;
         puter__launch(client);
         return PUTER_OK;
     }
@@ -7103,7 +7103,7 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
                                "no token: set $PUTER_AUTH_TOKEN or the option "
                                "token (README tells how to get one)");
     client->kind = kind;
-    client->rerouted = client->resent = false;
+    client->rerouted = false;
     client->retries = client->rounds = 0;
     client->route = client->options.route;
     if (client->route == PUTER_ROUTE_AUTO)
@@ -7349,7 +7349,7 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
     size_t size = 0;
-    int error = ENOMEM;
+    int error = 0;
     if (result != PUTER_OK)
         return result;
     if (path == NULL || !client->tls.has_session)
@@ -7365,10 +7365,14 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     puter__append_char(&out, ' ');
     puter__append_integer(&out, (int64_t)size);
     puter__append_char(&out, '\n');
-    if (puter__reserve(&out, size) &&
-        mbedtls_ssl_session_save(&client->tls.session,
-                                 (unsigned char *)out.text + out.length, size,
-                                 &size) == 0) {
+    if (!puter__reserve(&out, size)) {
+        error = ENOMEM;
+    } else if (mbedtls_ssl_session_save(&client->tls.session,
+                                        (unsigned char *)out.text + out.length,
+                                        size, &size) != 0) {
+        result = puter__no_session(client, path,
+                                   "this Mbed TLS cannot write it");
+    } else {
         out.length += size;
         error = puter__file_replace(path, &out);
     }

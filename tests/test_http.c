@@ -434,30 +434,36 @@ static void test_stale(void)
         }
 }
 
-/* Once: one that is lost as well, kept for a second try after "too many
- * requests", is the end. */
-static void test_resent_once(void)
+/* So is one that is lost as well, having served for "too many requests"; but
+ * a new connection that is lost has served for nothing, and is the end. */
+static void test_resent(void)
 {
-    script peer = {0};
-    puter_client *client = script_open(&peer, NULL);
-    script_connection *kept = script_current(&peer), *next;
-    CHECK_IN("resent once");
-    script_good(&peer);
-    next = script_next_connection(&peer);
-    script_reply(&peer, 429, "{\"code\":\"too_many_requests\"}");
-    next->end = SCRIPT_RESET;
-    next->end_late = true;
-    check_answer(client);
-    kept->write_result = next->write_result = PUTER_ERR_CLOSED;
-    kept->write_room = kept->written + 10;
-    next->write_room = kept->written + 10; /* a whole request and a bit */
-    kept->end = SCRIPT_RESET;
-    kept->end_late = true;
-    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
-    script_check_failure(client, PUTER_ERR_CLOSED);
-    CHECK_INT(peer.request_count, 4);
-    CHECK_INT(peer.opens, 2);
-    script_close(&peer, client);
+    script_connection *kept[3];
+    int good;
+    for (good = 0; good < 2; good++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        int i;
+        CHECK_IN("resent twice, then %s", good ? "answered" : "lost");
+        kept[0] = script_current(&peer);
+        script_good(&peer);
+        kept[1] = script_next_connection(&peer);
+        script_reply(&peer, 429, "{\"code\":\"too_many_requests\"}");
+        kept[2] = script_next_connection(&peer);
+        if (good)
+            script_good(&peer);
+        check_answer(client);
+        for (i = 0; i < 3 - good; i++) { /* after one request and a bit */
+            kept[i]->write_room = (i < 2 ? kept[0]->written : 0) + 10;
+            kept[i]->write_result = PUTER_ERR_CLOSED;
+            kept[i]->end = SCRIPT_RESET;
+            kept[i]->end_late = true;
+        }
+        CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
+                  good ? PUTER_OK : PUTER_ERR_CLOSED);
+        CHECK_INT(peer.opens, 3);
+        script_close(&peer, client);
+    }
 }
 
 /* A question that has all been sent may have reached a model: it is not sent
@@ -727,7 +733,7 @@ int main(void)
     test_long_redirect();
     test_reuse();
     test_stale();
-    test_resent_once();
+    test_resent();
     test_not_resent();
     test_short_writes();
     test_early_reply();

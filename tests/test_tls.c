@@ -1566,7 +1566,8 @@ static void check_failed_writes(puter_client *client)
     CHECK_INT(rmdir(path_to("held")), 0);
     machine.forgetful = true;
     CHECK_INT(puter_session_save(client, path_to("session")),
-              PUTER_ERR_NOMEM);
+              PUTER_ERR_NOT_FOUND);
+    script_check_failure(client, PUTER_ERR_NOT_FOUND);
     machine.forgetful = false;
     CHECK(access(path_to("session"), F_OK) != 0);
 }
