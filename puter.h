@@ -52,12 +52,13 @@
  *                       all three or none; Mbed TLS allocates by itself
  *     PUTER_ASSERT(x)   checks of the library's own reasoning (default: none)
  *
- * Ownership: every struct that a call fills is freed by its puter_..._free,
- * also after a failure and more than once; nothing is freed by free(). What
- * options hold is copied, what a request points to must stay until its
- * exchange has ended. Options, a request and what a call fills may be {0} or
- * {}, which means the defaults; a client, options, an optional string and a
- * reply to be filled may be NULL.
+ * Ownership: a reply, a history, a writer and a document are freed by their
+ * own puter_..._free, never by free(): after a failure as well, and twice does
+ * no harm but to a document. Strings in options are copied; ca_data and the
+ * transport must stay until puter_close, what a request points to until its
+ * exchange has ended. Options and requests may be {0} or {}, which means the
+ * defaults; a client, options, an optional string and a reply to be filled may
+ * be NULL.
  *
  * Errors: every function that can fail returns a puter_result; the sentence to
  * show is puter_last_error(client)->message. Nothing is printed, no signal is
@@ -72,7 +73,7 @@
  *
  * Limits: one exchange per client at a time. The system's name resolver
  * blocks; timeouts and `cancelled` apply when it returns. A JSON document is
- * at most 512 MiB and 1000 levels deep, a request 50 MB (the service's own
+ * at most 512 MiB and 1000 levels deep, a request 50 MiB (the service's own
  * limit). HTTP/1.1 only, no compression, no redirects. Certificates are not
  * looked up in revocation lists.
  *
@@ -144,8 +145,8 @@ typedef struct puter_error {
     char message[512];
     char code[48];      /* the service's own code, or "" */
     int http_status;    /* 0: no whole head of a reply was seen */
-    int retry_after_ms; /* the pause that the service asked for, a day at most;
-                           0: for none, or until a date */
+    int retry_after_ms; /* the pause that the service asked for, at most a day;
+                           0: none, or one given as a date */
     puter_result result;
 } puter_error;
 
@@ -176,15 +177,18 @@ typedef struct puter_transport {
     /* Waits for any of `events`, at most timeout_ms (-1: no limit). > 0 ready,
      * 0 time is up, < 0 a puter_result. NULL: always ready. */
     int (*wait)(void *ctx, int events, int timeout_ms);
-    /* Ends the connection; `open` may follow. Called once for each `open`. */
+    /* Ends the connection that `open` began, even if it never stood: once,
+     * however often `open` was called for it. Another `open` may follow. */
     void (*close)(void *ctx);
     bool secure;  /* it brings its own TLS: do none on top */
 } puter_transport;
 
+/* Which driver a question goes to: services of 2025 have one for each vendor,
+ * such as "claude", services of 2026 one for all, "ai-chat". */
 typedef enum puter_route {
     PUTER_ROUTE_AUTO = 0, /* begin with the likelier, learn from the answer */
-    PUTER_ROUTE_UNIFIED,  /* always the driver "ai-chat" (services of 2026) */
-    PUTER_ROUTE_DRIVER    /* always the model's own driver (of 2025) */
+    PUTER_ROUTE_UNIFIED,  /* always "ai-chat" */
+    PUTER_ROUTE_DRIVER    /* always the model's own */
 } puter_route;
 
 /* All zero means all defaults. Strings are copied by puter_open. Timeouts in
@@ -194,7 +198,8 @@ typedef struct puter_options {
     const char *api_origin;    /* scheme://host[:port][/base] (default:
                                   $PUTER_API_ORIGIN, https://api.puter.com) */
     const char *origin_header; /* (default: the site that api_origin serves,
-                                  "https://puter.com"; 2025 demands one) */
+                                  "https://puter.com"; services of 2025 refuse
+                                  a request without one) */
     const char *user_agent;    /* (default: "puter.h/0.1.0") */
     puter_route route;         /* (default: PUTER_ROUTE_AUTO) */
     const char *ca_file;       /* PEM file of roots (default: $SSL_CERT_FILE,
@@ -212,21 +217,22 @@ typedef struct puter_options {
                                   of $NO_PROXY or a transport of yours) */
     bool no_environment;       /* read no environment variable (one that is
                                   empty counts as not set) */
-    bool nonblocking;          /* begin and next return PUTER_WAIT */
+    bool nonblocking;          /* puter_stream_begin and _next return
+                                  PUTER_WAIT; all other calls wait */
     int connect_timeout_ms;    /* resolving to handshake (default: 15000) */
     int idle_timeout_ms;       /* silence while an exchange runs; restarts at
                                   every byte moved (default: 300000) */
     int total_timeout_ms;      /* the whole exchange (default: none) */
     int64_t max_reply_bytes;   /* of one body that is kept (default: 64 MiB;
                                   -1: none but the reader's own 512 MiB) */
-    int max_retries;           /* after "too many requests", for puter_get
-                                  also what it says (default: 8; -1: none);
-                                  a pause of more than a minute, or than the
-                                  total timeout leaves, is not waited for */
-    bool (*cancelled)(void *user); /* asked at each read of the reply and, in
-                                  a wait, every 100 ms; true stops the exchange
-                                  with PUTER_ERR_CANCELLED; it must not call
-                                  anything on the client */
+    int max_retries;           /* in one exchange: after "too many requests",
+                                  and as puter_get says (default: 8; -1: none);
+                                  not where the pause would be over a minute or
+                                  more than total_timeout_ms leaves */
+    bool (*cancelled)(void *user); /* asked before each step, at each read of
+                                  the reply and, in a wait, every 100 ms; true
+                                  stops the exchange with PUTER_ERR_CANCELLED;
+                                  it must not call anything on the client */
     const puter_transport *transport; /* borrowed until puter_close */
     void *user;                /* for `cancelled` */
 } puter_options;
@@ -262,16 +268,16 @@ PUTER_API puter_result puter_session_save(puter_client *client,
 PUTER_API puter_result puter_session_load(puter_client *client,
                                           const char *path);
 
-/* For event loops, on a non-blocking client after PUTER_WAIT: the descriptor
- * (-1: none, during a pause or with a transport of the caller's: only time
- * is to be waited for, or what that transport knows), the events to wait for
- * (PUTER_READABLE, PUTER_WRITABLE), and for how many milliseconds at most (-1:
- * no limit); then the call is to be made again. */
+/* For event loops, on a non-blocking client after PUTER_WAIT: make the call
+ * again as soon as the descriptor has one of the events (PUTER_READABLE,
+ * PUTER_WRITABLE), and at the latest after so many milliseconds (-1: no limit).
+ * The descriptor is -1 in a pause before a retry, where only time is waited
+ * for, and with a transport of the caller's, who knows what that waits for. */
 PUTER_API int puter_client_fd(const puter_client *client);
 PUTER_API int puter_client_events(const puter_client *client);
 PUTER_API int puter_client_deadline(const puter_client *client);
 
-/* ---- chat: what is sent --------------------------------------------------*/
+/* ---- chat: what is sent ------------------------------------------------- */
 
 /* A call of a tool that the model asks for. */
 typedef struct puter_tool_call {
@@ -367,10 +373,10 @@ typedef struct puter_request {
     const puter_message *messages;
     size_t message_count;
     const char *model;         /* (default: the service's) */
-    const char *provider;      /* the vendor to use (default: the model's) */
-    const char *driver;        /* the driver to name (default: the model's);
-                                  where only ai-chat is known, the provider;
-                                  where provider is set, nothing */
+    const char *provider;      /* the vendor to use, named as the driver where
+                                  each has one (default: the model's) */
+    const char *driver;        /* the same, where provider is not set; with
+                                  "ai-chat" PUTER_ROUTE_AUTO begins there */
     bool has_temperature;      /* send `temperature`, zero included */
     double temperature;
     int64_t max_tokens;        /* of the answer (default: not sent) */
@@ -379,9 +385,11 @@ typedef struct puter_request {
     const puter_tool *tools;
     size_t tool_count;
     int max_tool_rounds;       /* (default: 8; -1: run no tool) */
-    bool discard;              /* text and lines of a reply in lines are not
-                                  also kept for the reply */
-    bool test_mode;            /* 2025: a canned answer that costs nothing */
+    bool discard;              /* of an answer in lines, what events told is
+                                  not kept: the reply's text, reasoning and
+                                  json are empty */
+    bool test_mode;            /* services of 2025 give a canned answer, which
+                                  costs nothing */
     const char *extra_args;    /* a JSON object, merged into `args`; where it
                                   names what is set above, it wins (but not
                                   messages beside a tool's `call`; nor does
@@ -500,10 +508,10 @@ PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
                                    size_t capacity);
 
 /* A conversation, kept. {0} is an empty one; its messages are for the next
- * request and last until it changes. Its functions give PUTER_OK,
- * PUTER_ERR_NOMEM (then it is as it was) or PUTER_ERR_ARGUMENT. Empty messages
- * are not added, and calls of tools that nobody answered are answered "not
- * run" before the next turn: services refuse both. */
+ * request and last until it changes. Its functions fail with PUTER_ERR_NOMEM
+ * or PUTER_ERR_ARGUMENT; then it is as it was. Calls of tools that nobody
+ * answered are answered "not run" before the next turn: services refuse a turn
+ * after open ones. */
 typedef struct puter_history {
     puter_message *messages; /* each with role and json set */
     size_t message_count;
@@ -511,14 +519,17 @@ typedef struct puter_history {
     size_t bytes;            /* of JSON in all messages */
 } puter_history;
 
-/* Adds a turn of "user" or "system". */
+/* Adds a turn of "user" or "system"; PUTER_ERR_ARGUMENT for another role or
+ * empty content. */
 PUTER_API puter_result puter_history_add(puter_history *history,
                                          const char *role,
                                          const char *content);
-/* Adds an answer: rounds of tools, text, calls, compaction. */
+/* Adds an answer: rounds of tools, text, calls, compaction. An empty one adds
+ * nothing. */
 PUTER_API puter_result puter_history_add_reply(puter_history *history,
                                                const puter_reply *reply);
-/* Adds the result of a call that the caller ran. */
+/* Adds the result of a call that the caller ran (NULL or "": no output);
+ * PUTER_ERR_ARGUMENT where no call of that id is open. */
 PUTER_API puter_result puter_history_add_result(puter_history *history,
                                                 const char *tool_call_id,
                                                 const char *result);
@@ -575,9 +586,9 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
 PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                     puter_reply *reply);
 
-/* Thin forms of puter_call, for what is asked most. Optional strings may be
- * NULL. Each frees nothing and gives what puter_call gives, but for what is no
- * result: text of a proxy's, JSON without one. That is PUTER_ERR_PROTOCOL. */
+/* Thin forms of puter_call, for what is asked most. They fail as it does, and
+ * with PUTER_ERR_PROTOCOL where the reply holds no result: a proxy's text, or
+ * JSON without one. model, language, voice and mime_type may be NULL. */
 
 /* A picture from words: its bytes in reply.body, or, from some services, its
  * URL in reply.text. */
@@ -606,7 +617,7 @@ PUTER_API puter_result puter_speech_to_text(puter_client *client,
                                             puter_reply *reply);
 /* The user's key-value store. A value is any JSON; get gives a string's
  * characters, or another value's JSON, in reply.text ("" with reply.json's
- * result null: there is none). */
+ * result null: there is none). set: value_json NULL is null. */
 PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
                                     puter_reply *reply);
 PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
@@ -644,14 +655,16 @@ typedef struct puter_value {
 } puter_value;
 
 /* Reads a document of RFC 8259: UTF-8, at most 1000 levels deep and 512 MiB
- * long; a byte order mark before it is skipped. The text is copied and not
- * kept. NULL on failure, with the offset in error->message (error may be
- * NULL). Free with puter_json_free. Costs the text's size and 16 to 24 bytes
- * for each value and key. */
+ * long; a byte order mark before it is skipped. The text is copied. NULL on
+ * failure: error (may be NULL) has PUTER_ERR_PROTOCOL, PUTER_ERR_LIMIT or
+ * PUTER_ERR_NOMEM, and the offset in its message. Free with puter_json_free.
+ * Costs the text's size and 16 to 24 bytes for each value and key. */
 PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
                                        puter_error *error);
+/* NULL is fine. */
 PUTER_API void puter_json_free(puter_json *json);
 
+/* The whole document as a value; of NULL a missing one. */
 PUTER_API puter_value puter_json_root(const puter_json *json);
 
 /* The value at a path such as "message.content[0].text"; its keys hold no dot
@@ -690,7 +703,7 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 #if defined(PUTER_IMPLEMENTATION) && !defined(PUTER_IMPLEMENTATION_DONE)
 #define PUTER_IMPLEMENTATION_DONE
 
-/* >> prelude: system headers, hooks ---------------------------------------*/
+/* >> prelude: system headers, hooks --------------------------------------- */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -784,7 +797,7 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 extern "C" {
 #endif
 
-/* >> buffer: one growing buffer for everything; characters ----------------*/
+/* >> buffer: one growing buffer for everything; characters ---------------- */
 
 /* More memory; where there is none, the writer's result says why. */
 static bool puter__grow(puter_writer *writer, size_t extra)
@@ -1147,7 +1160,7 @@ static void puter__append_base64(puter_writer *out, const void *data,
     out->text[out->length] = '\0';
 }
 
-/* >> numbers: decimal to double and back, exactly and without a locale ----*/
+/* >> numbers: decimal to double and back, exactly and without a locale ---- */
 
 /* A natural number of any size that a double's digits can need: the largest
  * is 10^1099, 3651 bits, when the longest fraction is read. */
@@ -1498,7 +1511,7 @@ static void puter__append_double(puter_writer *writer, double number)
     puter__append_digits(writer, digit, count, k);
 }
 
-/* >> errors: one line that says what and what to do -----------------------*/
+/* >> errors: one line that says what and what to do ----------------------- */
 
 PUTER_API const char *puter_result_name(puter_result result)
 {
@@ -1642,9 +1655,9 @@ static puter_result puter__fail_memory(puter__report *report)
     return puter__fail(report, PUTER_ERR_NOMEM, "out of memory");
 }
 
-/* >> json write -----------------------------------------------------------*/
+/* >> json write ----------------------------------------------------------- */
 
-/* Before a value: the comma, where one is due; after it, one is. */
+/* A value's text, behind a comma where one is due; then one is due. */
 static void puter__write_value(puter_writer *writer, const char *text,
                                size_t length)
 {
@@ -1802,7 +1815,7 @@ static void puter__write_member(puter_writer *writer, const char *key,
     puter_write_string(writer, value);
 }
 
-/* >> json read ------------------------------------------------------------*/
+/* >> json read ------------------------------------------------------------ */
 
 #define PUTER__MAX_DEPTH 1000
 #define PUTER__MAX_DOCUMENT ((size_t)1 << 29)
@@ -2527,7 +2540,7 @@ PUTER_API puter_value puter_json_get(puter_value value, const char *path)
     return value;
 }
 
-/* >> system: the clock and the environment --------------------------------*/
+/* >> system: the clock and the environment -------------------------------- */
 
 #define PUTER__NEVER INT64_MAX
 
@@ -2571,7 +2584,7 @@ static const char *puter__environment(const puter_options *options,
     return puter__is_empty(value) ? NULL : value;
 }
 
-/* >> url: where the service is (RFC 3986, as much as an origin needs) ------*/
+/* >> url: where the service is (RFC 3986, as much as an origin needs) ----- */
 
 typedef struct puter__url {
     char host[254]; /* without brackets */
@@ -2706,7 +2719,7 @@ static void puter__append_authority(puter_writer *out, const puter__url *url,
     }
 }
 
-/* >> socket: the transport that is there without asking -------------------*/
+/* >> socket: the transport that is there without asking ------------------- */
 
 #ifndef PUTER_NO_SOCKETS
 
@@ -2901,10 +2914,7 @@ static const puter_transport puter__sockets = {
 
 #endif /* PUTER_NO_SOCKETS */
 
-/* >> tls: Mbed TLS over the transport, its certificate always checked ------*/
-
-/* Bytes in both directions: > 0 moved, 0 the peer ended it properly,
- * PUTER_WANT_*, or a puter_result. */
+/* >> tls: Mbed TLS over the transport, the server's certificate checked --- */
 
 #ifndef PUTER_NO_TLS
 
@@ -3185,8 +3195,8 @@ static uint64_t puter__store_mark(const puter_options *options,
     return puter__mark(mark, options->ca_data, options->ca_size);
 }
 
-/* Reads the store once: offers its certificates where there is a chain to
- * hold them against, and finds out whether it can be read. */
+/* Offers the store's certificates to the chain; fails where the store cannot
+ * be read or holds none. */
 static puter_result puter__store_read(puter__tls *tls)
 {
     const puter_options *options = tls->options;
@@ -3491,7 +3501,7 @@ static const char *puter__tls_meaning(int error)
     return "failed";
 }
 
-/* Says so, with the stage at which it came. */
+/* Reports an error of the library at a stage, and gives its result. */
 static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
                                     int error)
 {
@@ -3686,6 +3696,8 @@ static int puter__tls_handshake(puter__tls *tls)
     return result;
 }
 
+/* > 0 bytes read, 0 the peer ended it properly, PUTER_WANT_* or a
+ * puter_result. */
 static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
 {
     int count;
@@ -3728,7 +3740,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
 
 #endif /* PUTER_NO_TLS */
 
-/* >> http: replies of HTTP/1.1, read in whatever pieces they come -----------*/
+/* >> http: replies of HTTP/1.1, read in whatever pieces they come --------- */
 
 #define PUTER__INPUT_SIZE 16384           /* one TLS record; the longest line */
 #define PUTER__HEAD_MAX ((size_t)900 * 1024) /* heads and trailers, in all */
@@ -4150,7 +4162,7 @@ static puter__http_step puter__http_next(puter__http *http, const char *data,
     return puter__http_take_body(http, size - *used, used, body);
 }
 
-/* >> drivers: from a model's name to who serves it (services of 2025) ------*/
+/* >> drivers: from a model's name to who serves it (services of 2025) ----- */
 
 /* Patterns of models by who serves them, where '*' is any run of characters
  * and letters are the same in any case. The first row that matches counts. */
@@ -4213,7 +4225,7 @@ PUTER_API const char *puter_driver_for_model(const char *model)
     return puter__driver_find(&model);
 }
 
-/* >> client: its settings, its connection, its exchange --------------------*/
+/* >> client: its settings, its connection, its exchange ------------------- */
 
 /* Where an exchange stands. Each phase is a step that can stop to wait and be
  * taken up again. */
@@ -4317,7 +4329,8 @@ struct puter_client {
     puter__http http;
     puter_options options;   /* resolved; its strings are copies */
     puter__report report;
-    puter_error first_error; /* of the first of two routes, or the last */
+    puter_error first_error; /* to be repeated: the first route's, while the
+                                other is tried, or the exchange's */
     puter__url url;
     puter__url proxy;        /* port 0: none */
     puter_transport own;
@@ -4631,6 +4644,8 @@ static void puter__launch(puter_client *client)
 #endif
 }
 
+/* -- the reply's head -- */
+
 /* Types of JSON documents (RFC 6839 section 3.1); lines of JSON are none. */
 #define PUTER__JSON_TYPES "*/json* *+json*"
 
@@ -4861,7 +4876,7 @@ static puter_result puter__send(puter_client *client)
     return PUTER_OK;
 }
 
-/* >> answer: what a reply says, in every shape that services write ---------*/
+/* >> answer: what a reply says, in every shape that services write -------- */
 
 static puter__answer *puter__answer_new(void)
 {
@@ -5159,7 +5174,7 @@ static void puter__read_content(puter__answer *answer, puter_value content)
             puter__read_item(answer, puter_json_at(content, i));
 }
 
-/* Kinds of tokens, as 2.5.1 lists them and as members call them. */
+/* Kinds of tokens: their type in a list of 2025, and their names as members. */
 static const char *const puter__tokens[][3] = {
     {"prompt", "prompt_tokens", "input_tokens"},
     {"completion", "completion_tokens", "output_tokens"},
@@ -5194,8 +5209,8 @@ static void puter__count_cents(puter_usage *usage, puter_value value,
     usage->has_usd_cents = true;
 }
 
-/* Usage as 2.5.1 lists it: [{"type":"prompt","amount":11,"cost":165}, ...],
- * where 1,000,000 of a cost are a cent. */
+/* Usage as services of 2025 list it: [{"type":"prompt","amount":11,
+ * "cost":165}, ...], where 1,000,000 of a cost are a cent. */
 static void puter__read_usage_list(puter_usage *usage, puter_value list)
 {
     size_t i, kind;
@@ -5289,10 +5304,11 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
     return true;
 }
 
-/* >> refusals: what a service's error means, and what to do ----------------*/
+/* >> refusals: what a service's error means, and what to do --------------- */
 
 /* By the code, since a status can be another's (a vendor's 500 comes as 400);
- * by the status where there is no code that is known. */
+ * by the status where there is no code that is known. The last two rows are
+ * for any other 4xx, and for all else. */
 static const struct puter__refusal {
     puter_result result;
     int status;
@@ -5453,7 +5469,7 @@ static bool puter__lacks_driver(const puter_client *client, puter_value root)
            puter__starts(puter__span(words, &length), "Driver not found:");
 }
 
-/* >> request: what is sent -------------------------------------------------*/
+/* >> request: what is sent ------------------------------------------------ */
 
 #define PUTER__REQUEST_MAX ((size_t)50 * 1024 * 1024) /* the service's limit */
 
@@ -5506,7 +5522,7 @@ static puter_result puter__not_written(puter_client *client,
     if (result != PUTER_ERR_LIMIT)
         return puter__client_memory(client);
     return puter__fail(&client->report, result,
-                       "the request is larger than the 50 MB that the service "
+                       "the request is larger than the 50 MiB that the service "
                        "takes; send less");
 }
 
@@ -6021,7 +6037,7 @@ static puter_result puter__encode(puter_client *client)
     return PUTER_OK;
 }
 
-/* >> history: a conversation, each turn as the JSON it is sent as -----------*/
+/* >> history: a conversation, each turn as the JSON it is sent as --------- */
 
 PUTER_API void puter_history_free(puter_history *history)
 {
@@ -6432,7 +6448,7 @@ PUTER_API puter_result puter_history_load(puter_history *history,
     return PUTER_OK;
 }
 
-/* >> exchange: one question on its way, step by step -----------------------*/
+/* >> exchange: one question on its way, step by step ---------------------- */
 
 /* -- the reply's body -- */
 
@@ -7235,7 +7251,7 @@ static puter_result puter__exchange(puter_client *client, puter__kind kind,
     return puter__end(client, reply);
 }
 
-/* >> session: a TLS session that outlives its process ----------------------*/
+/* >> session: a TLS session that outlives its process --------------------- */
 
 static puter_result puter__no_session(puter_client *client, const char *path,
                                       const char *why)
@@ -7433,7 +7449,7 @@ PUTER_API puter_result puter_session_load(puter_client *client,
 
 #endif
 
-/* >> public: the calls -----------------------------------------------------*/
+/* >> public: the calls ---------------------------------------------------- */
 
 static const puter_error puter__no_client = {
     "out of memory: there is no client", "", 0, 0, PUTER_ERR_NOMEM};
@@ -8082,7 +8098,7 @@ static puter_result puter__check_options(puter_client *client)
     if (!puter__url_read(&client->url, origin))
         return puter__misuse(client,
                              "api_origin \"%.*s\" is not http(s)://host[:port]"
-                             "[/path]", 200, /* and its password, if any? */
+                             "[/path]", 200, /* which may hold a password */
                              strchr(origin, '@') == NULL ? origin : "...@...");
     for (c = puter__or_empty(o->token); *c != '\0'; c++)
         if (*c <= ' ' || *c >= 0x7F || *c == '"' || *c == '\'')

@@ -305,7 +305,7 @@ static const char *read_to_end(FILE *file, struct buffer *buffer)
         buffer->size += fread(buffer->data + buffer->size, 1,
                               buffer->capacity - buffer->size - 1, file);
         if (buffer->size > most_bytes)
-            return "it is larger than 50 MB";
+            return "it is larger than 50 MiB";
     } while (!feof(file) && !ferror(file));
     buffer->data[buffer->size] = '\0';
     return ferror(file) ? strerror(errno) : NULL;

@@ -872,7 +872,7 @@ static void test_large_recordings(void)
         CHECK_INT(puter_speech_to_text(client, sound, sizes[i], NULL, NULL,
                                        NULL), PUTER_ERR_LIMIT);
         script_check_failure(client, PUTER_ERR_LIMIT);
-        CHECK(strstr(puter_last_error(client)->message, "50 MB"));
+        CHECK(strstr(puter_last_error(client)->message, "50 MiB"));
         CHECK_INT(peer.opens, 0);
         free(sound);
         script_close(&peer, client);

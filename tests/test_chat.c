@@ -691,7 +691,7 @@ static void test_refused_tools(void)
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
 }
 
-/* What is larger than the 50 MB that the service takes. */
+/* What is larger than the 50 MiB that the service takes. */
 static void test_refused_sizes(void)
 {
     enum { SIZE = 51 << 20 };
