@@ -2926,7 +2926,7 @@ typedef struct puter__tls {
     int below_result;        /* what the transport failed with; 0: it did not */
     size_t unsent;           /* bytes of a record that the transport left */
     size_t pending;          /* what of the caller's data is in that record */
-    bool flushed;            /* ...and a read has sent it whole */
+    bool flushed;            /* ...and it has been sent whole since */
     bool active;             /* ssl is set up */
     bool ready;              /* config is set up */
     bool self_signed;        /* of the certificate that was refused */
@@ -3604,12 +3604,6 @@ static int puter__tls_configure(puter__tls *tls)
     mbedtls_ssl_conf_ca_chain(&tls->config, &tls->nobody, NULL);
     if (!tls->options->insecure_skip_verify)
         mbedtls_ssl_conf_verify(&tls->config, puter__tls_verify, tls);
-#if defined(MBEDTLS_SSL_PROTO_TLS1_3) &&                                      \
-    defined(MBEDTLS_SSL_SESSION_TICKETS) &&                                   \
-    defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)
-    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
-        &tls->config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
-#endif
     return 0;
 }
 
@@ -3701,6 +3695,14 @@ static int puter__tls_handshake(puter__tls *tls)
 static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
 {
     int count;
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) &&                                      \
+    defined(MBEDTLS_SSL_SESSION_TICKETS) &&                                   \
+    defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)
+    /* A ticket that is told of is taken up after all output, and nothing behind
+     * it is read before: with some left, it is to be passed over. */
+    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+        &tls->config, tls->unsent == 0);
+#endif
     do
         count = mbedtls_ssl_read(&tls->ssl, (unsigned char *)buffer, size);
     while (puter__tls_again(tls, count));
@@ -3714,25 +3716,28 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
 }
 
 /* Writes a record's worth. The library takes any output that is left for the
- * data it is given again, and a read may have sent that output meanwhile, with
- * a ticket or an alert: whose it is and whether it is out is noted here, or
- * data would be sent twice, or not at all. */
+ * data it is given again, and may have sent that output meanwhile, reading or
+ * taking up a ticket: whose it is and whether it is out is noted here, or data
+ * would be sent twice, or not at all. */
 static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
 {
     int count = mbedtls_ssl_get_max_out_record_payload(&tls->ssl);
     if (count > 0 && size > (size_t)count)
         size = (size_t)count;
-    if (tls->pending == 0 && tls->unsent > 0)
-        size = 0; /* an alert's: that first */
-    if (tls->pending > 0 && tls->unsent == 0)
-        count = (int)tls->pending; /* a read has sent it */
-    else
-        do
-            count = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)data,
-                                      size);
-        while (puter__tls_again(tls, count));
-    tls->pending = count < 0 && tls->unsent > 0 ? size : 0;
-    tls->flushed = false;
+    if (tls->unsent > 0 || tls->pending > 0)
+        size = tls->pending; /* that first; nothing of an alert is data */
+    do
+        count = tls->unsent == 0 && size == tls->pending
+                    ? (int)size /* it is out */
+                    : mbedtls_ssl_write(&tls->ssl, (const unsigned char *)data,
+                                        size);
+    while (puter__tls_again(tls, count));
+    if (count >= 0) {
+        tls->pending = 0;
+    } else if (tls->unsent > 0) {
+        tls->pending = size;
+        tls->flushed = false;
+    }
     if (count == 0)
         count = MBEDTLS_ERR_SSL_WANT_WRITE;
     return count > 0 ? count : puter__tls_stopped(tls, "writing", count);
@@ -4563,7 +4568,7 @@ static bool puter__must_wait(puter_client *client, int count)
 {
     if (count != PUTER_WANT_READ && count != PUTER_WANT_WRITE)
         return false;
-    client->want = count == PUTER_WANT_READ ? PUTER_READABLE : PUTER_WRITABLE;
+    client->want |= count == PUTER_WANT_READ ? PUTER_READABLE : PUTER_WRITABLE;
     return true;
 }
 
@@ -4864,10 +4869,8 @@ static puter_result puter__send(puter_client *client)
                 return puter__transport_failed(client, written);
             break;
         }
-        if (puter__must_wait(client, count)) {
-            client->want = PUTER_READABLE | PUTER_WRITABLE;
+        if (puter__must_wait(client, count))
             return PUTER_WAIT;
-        }
         if (count <= 0)
             return puter__transport_failed(client, count);
     }

@@ -768,35 +768,74 @@ static void test_connections(const char *version)
 /* ---- a record that is sent by halves ------------------------------------ */
 
 static struct {
+    puter_client *client;
     bool narrow;   /* the connection takes no whole record at once */
-    bool gone;     /* it takes nothing any more */
-    int writes;    /* since then */
-    size_t forged; /* bytes that were read of what nobody sent */
+    bool stuck;    /* nor, after the first, anything more */
+    bool gone;     /* it takes nothing, and is lost */
+    bool forges;   /* it has read what nobody sent */
+    bool ticket;   /* what it reads first is awaited */
+    int writes;    /* of the request, if the connection is narrow */
+    size_t forged; /* bytes of that */
 } between;
 
 /* Leaves the end of the first record for later, and of later the first. */
 static int write_between(void *ctx, const void *data, size_t size)
 {
-    int writes = between.narrow ? between.writes++ : 2;
     if (between.gone) {
         between.gone = false; /* as the next connection is not */
         return PUTER_ERR_CLOSED;
     }
-    if (writes == 1)
-        return PUTER_WANT_WRITE;
-    return puter__socket_write(ctx, data, size - (writes == 0 ? 5 : 0));
+    if (between.narrow && between.client->phase == PUTER__SEND) {
+        int writes = between.writes++;
+        if (writes == 0)
+            return puter__socket_write(ctx, data, size - 5);
+        if (writes == 1 || between.stuck)
+            return PUTER_WANT_WRITE;
+    }
+    return puter__socket_write(ctx, data, size);
 }
 
 static int read_between(void *ctx, void *buffer, size_t size)
 {
     static const char record[5 + 40] = {23, 3, 3, 0, 40};
     size_t left = sizeof record - between.forged;
-    if (between.writes < 2)
+    if (between.writes == 2 && between.ticket) {
+        struct pollfd arrival = {0};
+        arrival.fd = ((puter__socket *)ctx)->fd;
+        arrival.events = POLLIN;
+        CHECK_INT(poll(&arrival, 1, PEER_PATIENCE_MS), 1);
+        between.ticket = false;
+    }
+    if (between.writes < 2 || !between.forges)
         return puter__socket_read(ctx, buffer, size);
     size = size < left ? size : left;
     memcpy(buffer, record + between.forged, size);
     between.forged += size;
     return size > 0 ? (int)size : PUTER_WANT_READ;
+}
+
+/* A client of a good server, over a connection that is narrow when told. */
+static puter_client *begin_between(const char *version, peer_job *job)
+{
+    static const row good = {.name = "good"};
+    static cert_der store;
+    peer_job chain = row_job(&good, &store);
+    puter_options options = own_options();
+    char origin[64];
+    memcpy(job->chain, chain.chain, sizeof job->chain);
+    job->chain_length = chain.chain_length;
+    job->key = chain.key;
+    job->tls12 = strcmp(version, "TLSv1.2") == 0;
+    CHECK(peer_start(&server, job));
+    snprintf(origin, sizeof origin, "https://" HOST ":%d", server.port);
+    options.api_origin = origin;
+    options.ca_data = store.bytes;
+    options.ca_size = store.length;
+    memset(&between, 0, sizeof between);
+    between.client = puter_open(&options);
+    between.client->own.read = read_between;
+    between.client->own.write = write_between;
+    return between.client;
 }
 
 /* A question may reach the service although writing it never succeeded: TLS
@@ -805,39 +844,61 @@ static int read_between(void *ctx, void *buffer, size_t size)
  * is. */
 static void test_lost_while_sending(const char *version, bool forged)
 {
-    static const row good = {.name = "good"};
-    cert_der store;
-    puter_options options = own_options();
     puter_client *client;
-    peer_job job = row_job(&good, &store);
-    char origin[64];
+    peer_job job = {.reply = ANSWER, .again = 1, .more = 1};
     CHECK_IN("%s while sending, %s", forged ? "a forged record" : "lost",
              version);
-    job.reply = ANSWER;
-    job.tls12 = strcmp(version, "TLSv1.2") == 0;
-    job.again = job.more = 1;
-    CHECK(peer_start(&server, &job));
-    snprintf(origin, sizeof origin, "https://" HOST ":%d", server.port);
-    options.api_origin = origin;
-    options.ca_data = store.bytes;
-    options.ca_size = store.length;
-    client = puter_open(&options);
-    client->own.read = read_between;
-    client->own.write = write_between;
-    memset(&between, 0, sizeof between);
+    client = begin_between(version, &job);
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
-    between.narrow = forged;
+    between.narrow = between.forges = forged;
     between.gone = !forged;
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
               forged ? PUTER_ERR_TLS : PUTER_OK);
     if (forged)
         script_check_failure(client, PUTER_ERR_TLS);
     CHECK(!forged || between.writes > 2);
-    memset(&between, 0, sizeof between);
+    between.narrow = between.forges = false;
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
     puter_close(client);
     CHECK(peer_end(&server));
     CHECK_INT(server.seen.requests, 3);
+}
+
+/* The ticket of TLS 1.3 comes behind the handshake, and so while the first
+ * question is being sent. Every byte of that arrives, and once. */
+static size_t send_past_ticket(const char *version, bool narrow)
+{
+    static char prompt[40001];
+    puter_client *client;
+    peer_job job = {.reply = ANSWER, .again = 1};
+    memset(prompt, 'x', sizeof prompt - 1);
+    client = begin_between(version, &job);
+    between.narrow = narrow;
+    between.ticket = !job.tls12;
+    CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL), PUTER_OK);
+    CHECK(!narrow || (between.writes > 2 && !between.ticket));
+    CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL), PUTER_OK);
+    puter_close(client);
+    CHECK(peer_end(&server));
+    CHECK_INT(server.seen.requests, 2);
+    return server.seen.received;
+}
+
+static void test_ticket_while_sending(const char *version)
+{
+    puter_client *client;
+    peer_job job = {.reply = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2"
+                             "\r\n\r\n{}",
+                    .hasty = true};
+    CHECK_IN("a ticket while sending, %s", version);
+    CHECK_INT(send_past_ticket(version, true),
+              send_past_ticket(version, false));
+    CHECK_IN("a ticket and a refusal while sending, %s", version);
+    client = begin_between(version, &job);
+    between.narrow = between.stuck = between.ticket = true;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_AUTH);
+    puter_close(client);
+    CHECK(peer_end(&server));
 }
 
 /* ---- CA stores ---------------------------------------------------------- */
@@ -1717,6 +1778,7 @@ int main(void)
         test_connections(versions[i]);
         test_lost_while_sending(versions[i], true);
         test_lost_while_sending(versions[i], false);
+        test_ticket_while_sending(versions[i]);
         test_sessions(versions[i]);
     }
     test_forgotten_verdict();

@@ -61,6 +61,7 @@ typedef struct peer_job {
     bool ipv6;             /* listens on ::1 */
     int more;              /* connections after the first, one by one */
     int again;             /* requests after the first, on a connection */
+    bool hasty;            /* replies to what it has not read */
     const char *instead;   /* of the handshake: what it says then */
     size_t instead_length;
     bool mute;             /* instead of that: nothing, ever */
@@ -282,7 +283,7 @@ static inline void peer_converse(peer_state *state)
     snprintf(state->seen.version, sizeof state->seen.version, "%s",
              mbedtls_ssl_get_version(&state->ssl));
     for (left = state->job.again; left >= 0; left--) {
-        if (!peer_read_request(state))
+        if (!state->job.hasty && !peer_read_request(state))
             return;
 #ifdef MBEDTLS_SSL_RENEGOTIATION
         if (state->job.renegotiates && state->job.tls12)
