@@ -2924,6 +2924,7 @@ typedef struct puter__tls {
     const puter__url *url;
     const puter_options *options;
     int below_result;        /* what the transport failed with; 0: it did not */
+    bool moved;              /* there were bytes, if of no whole record */
     size_t unsent;           /* bytes of a record that the transport left */
     size_t pending;          /* what of the caller's data is in that record */
     bool flushed;            /* ...and it has been sent whole since */
@@ -3378,10 +3379,12 @@ static int puter__tls_below(puter__tls *tls, int count)
         return MBEDTLS_ERR_SSL_WANT_READ;
     if (count == PUTER_WANT_WRITE)
         return MBEDTLS_ERR_SSL_WANT_WRITE;
-    if (count >= 0)
-        return count;
-    tls->below_result = count;
-    return PUTER__BELOW_FAILED;
+    if (count < 0) {
+        tls->below_result = count;
+        return PUTER__BELOW_FAILED;
+    }
+    tls->moved = true;
+    return count;
 }
 
 static int puter__tls_receive(void *ctx, unsigned char *buffer, size_t size)
@@ -4569,6 +4572,11 @@ static bool puter__must_wait(puter_client *client, int count)
     if (count != PUTER_WANT_READ && count != PUTER_WANT_WRITE)
         return false;
     client->want |= count == PUTER_WANT_READ ? PUTER_READABLE : PUTER_WRITABLE;
+#ifndef PUTER_NO_TLS
+    if (client->tls.moved)
+        puter__touch(client);
+    client->tls.moved = false;
+#endif
     return true;
 }
 

@@ -14,6 +14,7 @@
 /* What puter.h is told of the machine that it runs on. */
 static struct {
     time_t now;     /* 0: what it is */
+    time_t later;   /* seconds that have passed besides */
     bool alien;     /* the program is of another user than who started it, */
     bool allied;    /* or of another group */
     bool bare;      /* no CA store is where systems have it */
@@ -24,6 +25,13 @@ static struct {
 static time_t machine_time(time_t *out)
 {
     return machine.now ? machine.now : time(out);
+}
+
+static int machine_clock(clockid_t id, struct timespec *out)
+{
+    int error = clock_gettime(id, out);
+    out->tv_sec += machine.later;
+    return error;
 }
 
 static int machine_access(const char *path, int mode)
@@ -51,6 +59,7 @@ static int machine_save_session(const mbedtls_ssl_session *session,
 }
 
 #define time(out) machine_time(out)
+#define clock_gettime machine_clock
 #define geteuid() (geteuid() + machine.alien)
 #define getegid() (getegid() + machine.allied)
 #define access(path, mode) machine_access(path, mode)
@@ -60,6 +69,7 @@ static int machine_save_session(const mbedtls_ssl_session *session,
 #define PUTER_IMPLEMENTATION
 #include "../puter.h"
 #undef time
+#undef clock_gettime
 #undef geteuid
 #undef getegid
 #undef access
@@ -774,8 +784,10 @@ static struct {
     bool gone;     /* it takes nothing, and is lost */
     bool forges;   /* it has read what nobody sent */
     bool ticket;   /* what it reads first is awaited */
+    bool trickles; /* it is slow: a piece of a record, then silence */
     int writes;    /* of the request, if the connection is narrow */
     size_t forged; /* bytes of that */
+    int pieces;    /* and silences, of the reply */
 } between;
 
 /* Leaves the end of the first record for later, and of later the first. */
@@ -805,6 +817,14 @@ static int read_between(void *ctx, void *buffer, size_t size)
         arrival.events = POLLIN;
         CHECK_INT(poll(&arrival, 1, PEER_PATIENCE_MS), 1);
         between.ticket = false;
+    }
+    if (between.trickles && between.client->phase == PUTER__RECEIVE) {
+        between.pieces++;
+        if (between.pieces % 2 == 0) {
+            machine.later += 15;
+            return PUTER_WANT_READ;
+        }
+        size = size < 20 ? size : 20;
     }
     if (between.writes < 2 || !between.forges)
         return puter__socket_read(ctx, buffer, size);
@@ -897,6 +917,21 @@ static void test_ticket_while_sending(const char *version)
     client = begin_between(version, &job);
     between.narrow = between.stuck = between.ticket = true;
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_AUTH);
+    puter_close(client);
+    CHECK(peer_end(&server));
+}
+
+/* Silence is that of the connection: a record that comes slowly is none. */
+static void test_slow_record(const char *version)
+{
+    puter_client *client;
+    peer_job job = {.reply = ANSWER};
+    CHECK_IN("a slow record, %s", version);
+    client = begin_between(version, &job);
+    between.trickles = true;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    CHECK(between.pieces > 6);
+    machine.later = 0;
     puter_close(client);
     CHECK(peer_end(&server));
 }
@@ -1779,6 +1814,7 @@ int main(void)
         test_lost_while_sending(versions[i], true);
         test_lost_while_sending(versions[i], false);
         test_ticket_while_sending(versions[i]);
+        test_slow_record(versions[i]);
         test_sessions(versions[i]);
     }
     test_forgotten_verdict();
