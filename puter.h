@@ -2602,8 +2602,8 @@ static int puter__url_default_port(const puter__url *url)
 }
 
 /* The whole is graphic ASCII but for some characters: nothing in it can end a
- * line or change what the request line means. */
-static bool puter__url_graphic(const char *text, const char *without)
+ * line or change what a request's head means. */
+static bool puter__is_graphic(const char *text, const char *without)
 {
     for (; *text != '\0'; text++)
         if (*text <= ' ' || *text >= 0x7F || strchr(without, *text) != NULL)
@@ -2644,7 +2644,7 @@ static bool puter__url_authority(puter__url *url, const char *host)
 {
     const char *end, *after;
     size_t path;
-    if (!puter__url_graphic(host, "?#@\\\"<>"))
+    if (!puter__is_graphic(host, "?#@\\\"<>"))
         return false;
     url->ipv6 = *host == '[';
     host += url->ipv6;
@@ -2873,8 +2873,8 @@ static int puter__socket_open(void *ctx, const char *host, int port)
                        s->problem == ETIMEDOUT ? PUTER_ERR_TIMEOUT
                                                : PUTER_ERR_CONNECT,
                        "connect to %s port %d: %s (%d of %d addresses "
-                       "tried); check the address, the network and whether "
-                       "the service runs",
+                       "tried); check address, network and whether the "
+                       "service runs",
                        host, port, strerror(s->problem), s->next, s->count);
 }
 
@@ -3271,6 +3271,22 @@ static bool puter__cert_names(const mbedtls_x509_crt *cert,
     return false;
 }
 
+/* Called for each certificate of a chain that is trusted. Limits to the names
+ * that a CA may sign for (id-ce 30, RFC 5280 section 4.2.1.10) are not checked
+ * here: the library refuses them where they are marked critical, as they must
+ * be, and passes over those that are not. */
+static int puter__tls_judge(void *ctx, mbedtls_x509_crt *cert, int depth,
+                            uint32_t *flags)
+{
+    const mbedtls_x509_buf *extensions = &cert->v3_ext;
+    size_t at;
+    (void)ctx;
+    for (at = 0; depth > 0 && at + 5 <= extensions->len; at++)
+        if (memcmp(extensions->p + at, "\x06\x03\x55\x1D\x1E", 5) == 0)
+            *flags |= MBEDTLS_X509_BADCERT_OTHER;
+    return 0;
+}
+
 /* Called by the library for each certificate of the chain, the peer's own
  * (depth 0) last. The library trusted nobody so far; here the same standard
  * verification runs with the roots that the chain names, and its verdict on
@@ -3298,7 +3314,8 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
                 ? mbedtls_x509_crt_verify_with_profile(
                       cert, &tls->roots, NULL,
                       &mbedtls_x509_crt_profile_default,
-                      url->numeric ? NULL : url->host, flags, NULL, NULL)
+                      url->numeric ? NULL : url->host, flags,
+                      puter__tls_judge, NULL)
                 : 0;
     if (!puter__cert_names(cert, url))
         *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
@@ -3340,7 +3357,7 @@ static puter_result puter__tls_refused(puter__tls *tls)
              MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
          "is not made for a server"},
         {MBEDTLS_X509_BADCERT_NOT_TRUSTED, NULL},
-        {0, "is damaged, or of a form that is unknown here"},
+        {0, "is damaged, or has a form or constraints unknown here"},
     };
     uint32_t wrong = mbedtls_ssl_get_verify_result(&tls->ssl);
     char room[24];
@@ -3463,7 +3480,7 @@ static bool puter__is_x509_error(int error)
 {
     int module = -error & 0x7F80;
     return module >= -MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE &&
-           module <= -MBEDTLS_ERR_X509_BUFFER_TOO_SMALL &&
+           module <= -MBEDTLS_ERR_X509_FATAL_ERROR && /* too long a chain */
            error != MBEDTLS_ERR_X509_ALLOC_FAILED;
 }
 
@@ -3522,9 +3539,9 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
         return puter__tls_refused(tls);
     if (puter__is_x509_error(error))
         return puter__fail(tls->report, PUTER_ERR_CERT,
-                           "certificate of %s: this Mbed TLS cannot read it: "
-                           "damaged, or a critical extension, curve or form "
-                           "that it lacks",
+                           "certificate of %s: it is damaged, or has an "
+                           "extension, curve, form or length of chain that "
+                           "this Mbed TLS lacks",
                            tls->url->host);
     if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED)
         return puter__fail_memory(tls->report);
@@ -6672,8 +6689,10 @@ static puter_result puter__repeat_error(puter_client *client)
 static puter_result puter__reroute(puter_client *client)
 {
     puter_result result = client->report.error.result;
-    if (client->rerouted)
+    if (client->rerouted) {
+        puter__rewind(&client->answer->body); /* it says something else */
         return puter__repeat_error(client);
+    }
     if (client->options.route != PUTER_ROUTE_AUTO)
         return result;
     client->rerouted = true;
@@ -7072,6 +7091,8 @@ static puter_result puter__next_round(puter_client *client)
     puter__rewind(&answer->reasoning.writer);
     puter__rewind(&answer->calls);
     answer->text.told = answer->reasoning.told = answer->calls_told = 0;
+    answer->reply.model = answer->reply.service = "";
+    answer->reply.finish_reason = "";
     client->rounds++;
     result = puter__encode(client);
     if (result == PUTER_OK)
@@ -7363,7 +7384,7 @@ static const char *puter__session_take(puter_client *client,
     if (mbedtls_ssl_session_load(&tls->session, (unsigned char *)end + 1,
                                  size) != 0) {
         puter__tls_forget_session(tls);
-        return "this Mbed TLS does not know it";
+        return "this Mbed TLS cannot use it";
     }
     tls->checked = checked;
     tls->store_mark = mark;
@@ -7375,7 +7396,8 @@ PUTER_API puter_result puter_session_save(puter_client *client,
 {
     puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
-    size_t size = 0;
+    int64_t about[3];
+    size_t size = 0, i;
     int error = 0;
     if (result != PUTER_OK)
         return result;
@@ -7386,19 +7408,20 @@ PUTER_API puter_result puter_session_save(puter_client *client,
                                                 "connection to resume");
     puter__session_head(client, &out);
     mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
-    puter__append_integer(&out, client->tls.checked);
-    puter__append_char(&out, ' ');
-    puter__append_integer(&out, (int64_t)client->tls.store_mark);
-    puter__append_char(&out, ' ');
-    puter__append_integer(&out, (int64_t)size);
-    puter__append_char(&out, '\n');
+    about[0] = client->tls.checked;
+    about[1] = (int64_t)client->tls.store_mark;
+    about[2] = (int64_t)size;
+    for (i = 0; i < PUTER__COUNT(about); i++) {
+        puter__append_integer(&out, about[i]);
+        puter__append_char(&out, '\n');
+    }
     if (!puter__reserve(&out, size)) {
         error = ENOMEM;
     } else if (mbedtls_ssl_session_save(&client->tls.session,
                                         (unsigned char *)out.text + out.length,
                                         size, &size) != 0) {
         result = puter__no_session(client, path,
-                                   "this Mbed TLS cannot write it");
+                                   "this Mbed TLS cannot use it");
     } else {
         out.length += size;
         error = puter__file_replace(path, &out);
@@ -7600,7 +7623,7 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
 {
     puter_result result = puter__enter(client, reply);
     if (result == PUTER_OK &&
-        (path == NULL || *path != '/' || !puter__url_graphic(path, "#\\")))
+        (path == NULL || *path != '/' || !puter__is_graphic(path, "#\\")))
         result = puter__misuse(client,
                                "a path begins with / and is ASCII without "
                                "spaces, # and \\; percent-encode those");
@@ -8101,7 +8124,7 @@ static int puter__or_default(int value, int normal)
 static puter_result puter__check_options(puter_client *client)
 {
     const puter_options *o = &client->options;
-    const char *origin = o->api_origin, *c;
+    const char *origin = o->api_origin;
     if (client->report.error.result != PUTER_OK)
         return client->report.error.result;
     if (origin == NULL)
@@ -8111,12 +8134,10 @@ static puter_result puter__check_options(puter_client *client)
                              "api_origin \"%.*s\" is not http(s)://host[:port]"
                              "[/path]", 200, /* which may hold a password */
                              strchr(origin, '@') == NULL ? origin : "...@...");
-    for (c = puter__or_empty(o->token); *c != '\0'; c++)
-        if (*c <= ' ' || *c >= 0x7F || *c == '"' || *c == '\'')
-            return puter__misuse(client,
-                                 "the token holds a space, a quote, a line "
-                                 "end or what else no token has; copy it "
-                                 "anew");
+    if (!puter__is_graphic(puter__or_empty(o->token), "\"'"))
+        return puter__misuse(client,
+                             "the token holds a space, a quote, a line end or "
+                             "what else no token has; copy it anew");
     if ((o->origin_header != NULL &&
          !puter__is_field_text(o->origin_header, strlen(o->origin_header))) ||
         (o->user_agent != NULL &&

@@ -1096,10 +1096,13 @@ static void test_both_routes_fail(void)
 {
     script peer = {0};
     puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
     CHECK_IN("both routes fail");
     script_reply(&peer, 404, no_driver[0].body);
     script_reply(&peer, 200, no_driver[1].body);
-    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_NOT_FOUND);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", &reply), PUTER_ERR_NOT_FOUND);
+    CHECK_STR(reply.json, ""); /* not the second's */
+    puter_reply_free(&reply);
     script_check_failure(client, PUTER_ERR_NOT_FOUND);
     CHECK_INT(puter_last_error(client)->http_status, 404);
     CHECK_STR(puter_last_error(client)->code, "not_found");

@@ -189,7 +189,7 @@ typedef struct row {
     const char *name;
     const char *host;              /* (default: HOST) */
     cert server, lower, upper, root;
-    int intermediates;             /* none, lower, or lower and upper */
+    int intermediates;             /* none, lower, lower and upper, or more */
     unsigned flags;
     puter_result result;
     const char *says[2];
@@ -210,6 +210,8 @@ static const cert_extension
     excludes_host = CERT_EXTENSION("\x55\x1d\x1e", true,
         "\x30\x0f\xa1\x0d\x30\x0b\x82\x09localhost"),
     permits_others = CERT_EXTENSION("\x55\x1d\x1e", true,
+        "\x30\x0d\xa0\x0b\x30\x09\x82\x07" "example"),
+    permits_others_softly = CERT_EXTENSION("\x55\x1d\x1e", false,
         "\x30\x0d\xa0\x0b\x30\x09\x82\x07" "example"),
     never_heard_of = CERT_EXTENSION("\x2a\x03\x04", true, "\x05\x00");
 
@@ -379,22 +381,36 @@ static const row rows[] = {
      .result = PUTER_ERR_CERT, .says = {"2048"}},
 
     {.name = "an unknown algorithm", .server = {.misnamed = true},
-     .flags = HOPELESS, .result = PUTER_ERR_CERT, .says = {"cannot read"}},
+     .flags = HOPELESS, .result = PUTER_ERR_CERT, .says = {"Mbed TLS lacks"}},
 
-    /* constraints that Mbed TLS does not know: critical, so it must refuse */
+    /* more than Mbed TLS follows */
+    {.name = "eight intermediates", .intermediates = 8},
+    {.name = "nine intermediates", .intermediates = 9,
+     .result = PUTER_ERR_CERT, .says = {"length of chain"}},
+
+    /* constraints that Mbed TLS does not know */
     {.name = "an intermediate that excludes the host", .intermediates = 1,
      .lower = {.extension = &excludes_host}, .flags = HOPELESS,
-     .result = PUTER_ERR_CERT, .says = {"cannot read"}},
+     .result = PUTER_ERR_CERT, .says = {"Mbed TLS lacks"}},
     {.name = "an intermediate for other names", .intermediates = 1,
      .lower = {.extension = &permits_others}, .flags = HOPELESS,
-     .result = PUTER_ERR_CERT, .says = {"cannot read"}},
+     .result = PUTER_ERR_CERT, .says = {"Mbed TLS lacks"}},
     {.name = "a root that excludes the host",
      .root = {.extension = &excludes_host}, UNTRUSTED},
     {.name = "a root that excludes the host, behind an intermediate",
      .root = {.extension = &excludes_host}, .intermediates = 1, UNTRUSTED},
+    {.name = "an intermediate for other names, not marked critical",
+     .intermediates = 1, .lower = {.extension = &permits_others_softly},
+     .result = PUTER_ERR_CERT, .says = {"constraints"}},
+    {.name = "the upper intermediate for other names, not marked critical",
+     .intermediates = 2, .upper = {.extension = &permits_others_softly},
+     .result = PUTER_ERR_CERT, .says = {"constraints"}},
+    {.name = "a root for other names, not marked critical",
+     .root = {.extension = &permits_others_softly},
+     .result = PUTER_ERR_CERT, .says = {"constraints"}},
     {.name = "an unknown critical extension",
      .server = {.extension = &never_heard_of}, .flags = HOPELESS,
-     .result = PUTER_ERR_CERT, .says = {"cannot read"}},
+     .result = PUTER_ERR_CERT, .says = {"Mbed TLS lacks"}},
 };
 
 /* Completes one certificate of a chain by what belongs in its place. */
@@ -425,6 +441,14 @@ static size_t make_chain(const row *r, cert_der chain[PEER_CHAIN])
     if (r->intermediates > 1) {
         links[count] = r->upper;
         complete(&links[count++], "CN=Upper", &upper_key, true);
+    }
+    for (i = 2; i < (size_t)r->intermediates; i++) {
+        static const char *const names[] = {"CN=Third", "CN=Fourth",
+                                            "CN=Fifth", "CN=Sixth",
+                                            "CN=Seventh", "CN=Eighth",
+                                            "CN=Ninth"};
+        memset(&links[count], 0, sizeof links[count]);
+        complete(&links[count++], names[i - 2], &upper_key, true);
     }
     links[count] = r->root;
     complete(&links[count++], ROOT_NAME, &root_key, true);
@@ -1563,7 +1587,7 @@ static void check_age(const puter_options *options, int64_t then,
     script_append(&aged, whole.bytes, head);
     snprintf(moment, sizeof moment, "%lld", (long long)then);
     add_text(&aged, moment);
-    head += strcspn(whole.bytes + head, " ");
+    head += strcspn(whole.bytes + head, "\n");
     script_append(&aged, whole.bytes + head, whole.length - head);
     write_file("session", &aged);
     check_load(options, wanted, wanted == PUTER_OK ? "" : "a day old");
@@ -1576,12 +1600,17 @@ static void check_age(const puter_options *options, int64_t then,
 static void check_foreign(const puter_options *options)
 {
     script_bytes whole = read_session(), other = {0};
-    char *line_end = (char *)memchr(whole.bytes, '\n', whole.length);
-    if (CHECK(line_end != NULL)) {
+    const char *session = whole.bytes;
+    int lines;
+    for (lines = 0; lines < 3 && session; lines++) {
+        session = strchr(session, '\n');
+        session += session != NULL;
+    }
+    if (CHECK(session != NULL)) {
         script_append(&other, whole.bytes, whole.length);
-        other.bytes[line_end + 1 - whole.bytes] ^= 0x40;
+        other.bytes[session - whole.bytes] ^= 0x40;
         write_file("session", &other);
-        check_load(options, PUTER_ERR_NOT_FOUND, "does not know");
+        check_load(options, PUTER_ERR_NOT_FOUND, "cannot use it");
         write_file("session", &whole);
     }
     free(whole.bytes);

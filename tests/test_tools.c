@@ -512,6 +512,34 @@ static void test_rounds(void)
     }
 }
 
+/* Why and by whom a round was ended says nothing of the next one. */
+static void test_end_of_rounds(void)
+{
+    int lines;
+    for (lines = 0; lines < 2; lines++) {
+        bench it;
+        puter_reply reply;
+        CHECK_IN("the end of rounds, %s", lines ? "in lines" : "whole");
+        bench_open(&it, NULL);
+        script_reply(&it.peer, 200,
+                     "{\"success\":true,\"service\":{\"name\":\"ai-chat\"},"
+                     "\"metadata\":{\"providerUsed\":\"gpt-4\"},\"result\":{"
+                     "\"finish_reason\":\"tool_calls\",\"message\":{"
+                     "\"content\":[" USE("c1", "time", "{}") "]}}}");
+        if (lines)
+            script_typed_reply(&it.peer, 200, LINES, TEXT("It is 22.") "\n");
+        else
+            script_reply(&it.peer, 200, DONE);
+        CHECK_INT(ask(&it, true, &reply), PUTER_OK);
+        CHECK_STR(reply.text, "It is 22.");
+        CHECK_STR(reply.finish_reason, "");
+        CHECK_STR(reply.service, "");
+        CHECK_STR(reply.model, "");
+        puter_reply_free(&reply);
+        bench_close(&it);
+    }
+}
+
 /* Rounds that tell their usage in different ways are summed all the same. */
 static void test_usage_of_rounds(void)
 {
@@ -938,6 +966,7 @@ int main(void)
     test_calls_left();
     test_builtin_tools();
     test_rounds();
+    test_end_of_rounds();
     test_usage_of_rounds();
     test_endless_debt();
     test_streams();

@@ -34,7 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PEER_CHAIN = 4, PEER_PATIENCE_MS = 30000 };
+enum { PEER_CHAIN = 11, PEER_PATIENCE_MS = 30000 };
 
 /* How the connection ends, once the reply is out. */
 typedef enum peer_farewell {
