@@ -1817,8 +1817,8 @@ static void puter__write_member(puter_writer *writer, const char *key,
 
 /* >> json read ------------------------------------------------------------ */
 
-#define PUTER__MAX_DEPTH 1000
-#define PUTER__MAX_DOCUMENT ((size_t)1 << 29)
+#define PUTER__DEPTH_MAX 1000
+#define PUTER__DOCUMENT_MAX ((size_t)1 << 29)
 
 /* A value or a key. Nodes stand in the order of the text: a container's
  * members follow it, a key precedes its value. */
@@ -2029,7 +2029,7 @@ static const char *puter__read_open(puter__reading *r, const char *p,
                                     puter_type type)
 {
     puter__node *node;
-    if (++r->depth > PUTER__MAX_DEPTH)
+    if (++r->depth > PUTER__DEPTH_MAX)
         return puter__read_stop(r, p, "nested too deeply", PUTER_ERR_LIMIT);
     node = puter__node_add(r, type, p, p);
     if (node == NULL)
@@ -2150,7 +2150,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     json->count = 0;
     for (i = 0; i < PUTER__COUNT(json->cursor); i++)
         json->cursor[i].parent = SIZE_MAX;
-    if (length > PUTER__MAX_DOCUMENT) {
+    if (length > PUTER__DOCUMENT_MAX) {
         puter__read_stop(r, text, "longer than 512 MiB", PUTER_ERR_LIMIT);
         return r->result;
     }
@@ -2204,7 +2204,7 @@ PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
     puter__report report = PUTER__ZERO;
     puter__reading reading;
     puter_json *json =
-        puter__json_new(text, length <= PUTER__MAX_DOCUMENT ? length : 0);
+        puter__json_new(text, length <= PUTER__DOCUMENT_MAX ? length : 0);
     puter_result result = PUTER_ERR_NOMEM;
     if (json != NULL)
         result = puter__json_read(json, json->copy, length, &reading);
@@ -2515,7 +2515,7 @@ static puter_value puter__json_index(puter_value value, const char **path)
 {
     const char *p = *path + 1, *digits = p;
     size_t index = 0;
-    for (; puter__is_digit(*p) && index < PUTER__MAX_DOCUMENT / 16; p++)
+    for (; puter__is_digit(*p) && index < PUTER__DOCUMENT_MAX / 16; p++)
         index = index * 10 + (size_t)(*p - '0');
     *path = p + (*p == ']');
     return p > digits && *p == ']' && puter__is(value, PUTER_ARRAY)
@@ -2729,7 +2729,7 @@ static void puter__append_authority(puter_writer *out, const puter__url *url,
 #define PUTER__SEND_FLAGS 0 /* then SO_NOSIGPIPE is there */
 #endif
 
-#define PUTER__MAX_ADDRESSES 8
+#define PUTER__ADDRESSES_MAX 8
 
 typedef struct puter__address {
     struct sockaddr_storage name;
@@ -2744,7 +2744,7 @@ typedef struct puter__socket {
     int count;                /* of addresses; 0: not yet resolved */
     int next;                 /* the address to try next */
     int problem;              /* errno of the last that failed */
-    puter__address address[PUTER__MAX_ADDRESSES];
+    puter__address address[PUTER__ADDRESSES_MAX];
 } puter__socket;
 
 /* Adds the addresses of a name; an error of getaddrinfo, or 0. */
@@ -2759,7 +2759,7 @@ static int puter__socket_lookup(puter__socket *s, const char *host, int port)
     error = getaddrinfo(host, puter__integer_text(port, room), &hints, &list);
     if (error != 0)
         return error;
-    for (item = list; item != NULL && s->count < PUTER__MAX_ADDRESSES;
+    for (item = list; item != NULL && s->count < PUTER__ADDRESSES_MAX;
          item = item->ai_next) {
         puter__address *address = &s->address[s->count];
         PUTER_ASSERT(item->ai_addrlen <= sizeof address->name); /* POSIX */
@@ -3769,7 +3769,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
 
 #define PUTER__INPUT_SIZE 16384           /* one TLS record; the longest line */
 #define PUTER__HEAD_MAX ((size_t)900 * 1024) /* heads and trailers, in all */
-#define PUTER__HEAD_LINES 1000
+#define PUTER__HEAD_LINES_MAX 1000
 #define PUTER__INTERIM_MAX 16             /* 1xx replies before the real one */
 #define PUTER__OVERHEAD_MAX 16384         /* chunk framing beyond reason */
 
@@ -3943,24 +3943,25 @@ static void puter__http_retry_after(puter__http *http, const char *value,
 
 /* The fields that mean something here; all others are skipped. */
 typedef enum puter__field {
-    PUTER__CONNECTION,
-    PUTER__CONTENT_ENCODING,
-    PUTER__CONTENT_LENGTH,
-    PUTER__CONTENT_TYPE,
-    PUTER__LOCATION,
-    PUTER__RETRY_AFTER,
-    PUTER__TRANSFER_ENCODING,
-    PUTER__NO_FIELD
+    PUTER__FIELD_CONNECTION,
+    PUTER__FIELD_CONTENT_ENCODING,
+    PUTER__FIELD_CONTENT_LENGTH,
+    PUTER__FIELD_CONTENT_TYPE,
+    PUTER__FIELD_LOCATION,
+    PUTER__FIELD_RETRY_AFTER,
+    PUTER__FIELD_TRANSFER_ENCODING,
+    PUTER__FIELD_NONE
 } puter__field;
 
 static puter__field puter__field_find(const char *name, size_t length)
 {
-    static const char *const fields[PUTER__NO_FIELD] = {
+    static const char *const fields[PUTER__FIELD_NONE] = {
         "Connection", "Content-Encoding", "Content-Length", "Content-Type",
         "Location",   "Retry-After",      "Transfer-Encoding",
     };
     int i = 0;
-    while (i < PUTER__NO_FIELD && !puter__same_nocase(name, length, fields[i]))
+    while (i < PUTER__FIELD_NONE &&
+           !puter__same_nocase(name, length, fields[i]))
         i++;
     return (puter__field)i;
 }
@@ -3970,28 +3971,28 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
                                           const char *value, size_t length)
 {
     switch (puter__field_find(name, name_length)) {
-    case PUTER__CONTENT_LENGTH:
+    case PUTER__FIELD_CONTENT_LENGTH:
         return puter__http_length(http, value, length);
-    case PUTER__TRANSFER_ENCODING:
+    case PUTER__FIELD_TRANSFER_ENCODING:
         if (http->chunked || !puter__same_nocase(value, length, "chunked"))
             return puter__http_bad(http, "an unknown Transfer-Encoding");
         http->chunked = true;
         break;
-    case PUTER__CONTENT_ENCODING:
+    case PUTER__FIELD_CONTENT_ENCODING:
         if (!puter__same_nocase(value, length, "identity") && length > 0)
             return puter__http_bad(http, "a compressed body nobody asked for");
         break;
-    case PUTER__CONNECTION:
+    case PUTER__FIELD_CONNECTION:
         http->close |= puter__list_has(value, length, "close");
         break;
-    case PUTER__CONTENT_TYPE:
+    case PUTER__FIELD_CONTENT_TYPE:
         puter__keep(http->content_type, sizeof http->content_type, value,
                     length);
         break;
-    case PUTER__LOCATION:
+    case PUTER__FIELD_LOCATION:
         puter__keep(http->location, sizeof http->location, value, length);
         break;
-    case PUTER__RETRY_AFTER:
+    case PUTER__FIELD_RETRY_AFTER:
         puter__http_retry_after(http, value, length);
         break;
     default:
@@ -4085,7 +4086,7 @@ static puter__http_step puter__http_line(puter__http *http, const char *line,
     if (http->state == PUTER__CHUNK_SIZE)
         return puter__http_chunk(http, line, length);
     http->head_bytes += length + 2;
-    if (++http->head_lines > PUTER__HEAD_LINES ||
+    if (++http->head_lines > PUTER__HEAD_LINES_MAX ||
         http->head_bytes > PUTER__HEAD_MAX)
         return puter__http_endless(http, "a head without end");
     if (http->state == PUTER__STATUS_LINE)
@@ -4255,22 +4256,22 @@ PUTER_API const char *puter_driver_for_model(const char *model)
 /* Where an exchange stands. Each phase is a step that can stop to wait and be
  * taken up again. */
 typedef enum puter__phase {
-    PUTER__IDLE,      /* there is none */
-    PUTER__PAUSE,     /* waits before it is sent again */
-    PUTER__CONNECT,
-    PUTER__TUNNEL,    /* asks the proxy for a way to the service */
-    PUTER__HANDSHAKE,
-    PUTER__SEND,
-    PUTER__RECEIVE,
-    PUTER__REPLIED,   /* the whole reply is in */
-    PUTER__FAILED
+    PUTER__PHASE_IDLE,    /* there is none */
+    PUTER__PHASE_PAUSE,   /* waits before it is sent again */
+    PUTER__PHASE_CONNECT,
+    PUTER__PHASE_TUNNEL,  /* asks the proxy for a way to the service */
+    PUTER__PHASE_HANDSHAKE,
+    PUTER__PHASE_SEND,
+    PUTER__PHASE_RECEIVE,
+    PUTER__PHASE_REPLIED, /* the whole reply is in */
+    PUTER__PHASE_FAILED
 } puter__phase;
 
 typedef enum puter__kind {
-    PUTER__CHAT,   /* a question, answered whole */
-    PUTER__STREAM, /* a question, answered as it is written */
-    PUTER__CALL,   /* any other interface */
-    PUTER__GET     /* a path: it reads only, so it may be repeated */
+    PUTER__KIND_CHAT,   /* a question, answered whole */
+    PUTER__KIND_STREAM, /* a question, answered as it is written */
+    PUTER__KIND_CALL,   /* any other interface */
+    PUTER__KIND_GET     /* a path: it reads only, so it may be repeated */
 } puter__kind;
 
 /* What stands before a string that is kept for a reply, in a list. */
@@ -4354,7 +4355,7 @@ struct puter_client {
     puter__http http;
     puter_options options;   /* resolved; its strings are copies */
     puter__report report;
-    puter_error first_error; /* to be repeated: the first route's, while the
+    puter_error kept_error; /* to be repeated: the first route's, while the
                                 other is tried, or the exchange's */
     puter__url url;
     puter__url proxy;        /* port 0: none */
@@ -4367,7 +4368,7 @@ struct puter_client {
 #endif
 };
 
-static puter_result puter__client_memory(puter_client *client)
+static puter_result puter__fail_client_memory(puter_client *client)
 {
     return puter__fail_memory(&client->report);
 }
@@ -4397,11 +4398,11 @@ static void puter__forget_error(puter_client *client)
 static const char *puter__stage(const puter_client *client)
 {
     switch (client->phase) {
-    case PUTER__CONNECT: return "connecting";
-    case PUTER__TUNNEL: return "asking the proxy";
-    case PUTER__HANDSHAKE: return "the TLS handshake";
-    case PUTER__SEND: return "sending the request";
-    case PUTER__RECEIVE:
+    case PUTER__PHASE_CONNECT: return "connecting";
+    case PUTER__PHASE_TUNNEL: return "asking the proxy";
+    case PUTER__PHASE_HANDSHAKE: return "the TLS handshake";
+    case PUTER__PHASE_SEND: return "sending the request";
+    case PUTER__PHASE_RECEIVE:
         return client->http.state <= PUTER__HEADER ? "waiting for the reply"
                                                    : "reading the reply";
     default: return "waiting";
@@ -4417,13 +4418,13 @@ static void puter__touch(puter_client *client)
 /* Whether an exchange that is neither paused nor ended has yet to connect. */
 static bool puter__is_connecting(const puter_client *client)
 {
-    return client->phase <= PUTER__HANDSHAKE;
+    return client->phase <= PUTER__PHASE_HANDSHAKE;
 }
 
 /* The moment at which the phase must have moved. */
 static int64_t puter__phase_deadline(const puter_client *client)
 {
-    if (client->phase == PUTER__PAUSE)
+    if (client->phase == PUTER__PHASE_PAUSE)
         return client->pause_until;
     return puter__is_connecting(client) ? client->connect_deadline
                                         : client->idle_deadline;
@@ -4437,7 +4438,7 @@ static bool puter__has_proxy(const puter_client *client)
 /* Who is at the other end of the connection, as far as it has come. */
 static const puter__url *puter__dialled(const puter_client *client)
 {
-    return puter__has_proxy(client) && client->phase <= PUTER__TUNNEL
+    return puter__has_proxy(client) && client->phase <= PUTER__PHASE_TUNNEL
                ? &client->proxy
                : &client->url;
 }
@@ -4455,7 +4456,7 @@ static puter_result puter__check_time(puter_client *client)
                            "the exchange took longer than total_timeout_ms "
                            "(%d): %s", options->total_timeout_ms,
                            puter__stage(client));
-    if (client->phase == PUTER__PAUSE ||
+    if (client->phase == PUTER__PHASE_PAUSE ||
         now < puter__phase_deadline(client))
         return PUTER_OK;
     if (puter__is_connecting(client))
@@ -4474,12 +4475,12 @@ static puter_result puter__check_time(puter_client *client)
 PUTER_API int puter_client_deadline(const puter_client *client)
 {
     int64_t moment;
-    if (client == NULL || client->phase == PUTER__IDLE)
+    if (client == NULL || client->phase == PUTER__PHASE_IDLE)
         return -1;
     moment = puter__earlier(puter__phase_deadline(client),
                             client->total_deadline);
 #ifndef PUTER_NO_SOCKETS
-    if (client->phase == PUTER__CONNECT)
+    if (client->phase == PUTER__PHASE_CONNECT)
         moment = puter__earlier(moment, client->socket.attempt_deadline);
 #endif
     if (client->options.cancelled != NULL)
@@ -4496,7 +4497,7 @@ PUTER_API int puter_client_fd(const puter_client *client)
 {
 #ifndef PUTER_NO_SOCKETS
     if (client != NULL && client->transport == &client->own &&
-        client->phase != PUTER__PAUSE)
+        client->phase != PUTER__PHASE_PAUSE)
         return client->socket.fd;
 #else
     (void)client;
@@ -4508,7 +4509,7 @@ PUTER_API const char *puter_client_tls_version(const puter_client *client)
 {
 #ifndef PUTER_NO_TLS
     if (client != NULL && client->tls.active &&
-        client->phase != PUTER__HANDSHAKE)
+        client->phase != PUTER__PHASE_HANDSHAKE)
         return mbedtls_ssl_get_version(&client->tls.ssl);
 #endif
     (void)client;
@@ -4529,7 +4530,7 @@ static bool puter__may_have_all(const puter_client *client)
 
 /* A result for the transport's failure; one that has not said why gets its
  * sentence here. */
-static puter_result puter__transport_failed(puter_client *client, int result)
+static puter_result puter__fail_transport(puter_client *client, int result)
 {
     if (result >= 0 || result < PUTER_ERR_CANCELLED)
         result = PUTER_ERR_CLOSED;
@@ -4538,7 +4539,7 @@ static puter_result puter__transport_failed(puter_client *client, int result)
                     "%s: the connection to %s was lost; %s",
                     puter__stage(client), puter__dialled(client)->host,
                     client->http.head_lines > 0 ? "the reply is cut short"
-                    : client->kind == PUTER__GET ? "try again"
+                    : client->kind == PUTER__KIND_GET ? "try again"
                     : puter__may_have_all(client)
                         ? "a model may have run: look before asking again"
                         : "nothing was asked yet: try again");
@@ -4550,7 +4551,7 @@ static puter_result puter__wait(puter_client *client)
 {
     const puter_transport *transport = client->transport;
     int timeout = puter_client_deadline(client), ready;
-    if (client->phase == PUTER__PAUSE) {
+    if (client->phase == PUTER__PHASE_PAUSE) {
         struct timespec pause;
         pause.tv_sec = timeout / 1000;
         pause.tv_nsec = timeout % 1000 * 1000000L;
@@ -4560,7 +4561,7 @@ static puter_result puter__wait(puter_client *client)
     if (transport->wait == NULL)
         return PUTER_OK;
     ready = transport->wait(transport->ctx, client->want, timeout);
-    return ready < 0 ? puter__transport_failed(client, ready) : PUTER_OK;
+    return ready < 0 ? puter__fail_transport(client, ready) : PUTER_OK;
 }
 
 /* -- the connection -- */
@@ -4665,7 +4666,7 @@ static void puter__launch(puter_client *client)
     client->counted = client->answer->pieces;
     puter__touch(client);
     client->reused = puter__still_good(client);
-    client->phase = client->reused ? PUTER__SEND : PUTER__CONNECT;
+    client->phase = client->reused ? PUTER__PHASE_SEND : PUTER__PHASE_CONNECT;
     client->connect_deadline =
         puter__deadline(client->options.connect_timeout_ms);
 #ifndef PUTER_NO_SOCKETS
@@ -4681,7 +4682,7 @@ static void puter__launch(puter_client *client)
 
 static bool puter__is_chat(const puter_client *client)
 {
-    return client->kind <= PUTER__STREAM;
+    return client->kind <= PUTER__KIND_STREAM;
 }
 
 /* Whether the body is itself a result: no JSON, nor a page about a failure. */
@@ -4694,7 +4695,7 @@ static bool puter__is_bytes(const puter_client *client)
 
 static bool puter__is_for_sink(const puter_client *client)
 {
-    return client->kind == PUTER__CALL && client->call->sink != NULL &&
+    return client->kind == PUTER__KIND_CALL && client->call->sink != NULL &&
            puter__is_bytes(client);
 }
 
@@ -4714,7 +4715,7 @@ static puter_result puter__begin_body(puter_client *client)
 {
     puter__http *http = &client->http;
     client->report.error.http_status = http->status;
-    if (client->phase == PUTER__TUNNEL)
+    if (client->phase == PUTER__PHASE_TUNNEL)
         return PUTER_OK; /* a yes has no body, whatever its head says */
     client->streamed = puter__is_chat(client) && http->status < 300 &&
                        puter__listed("*ndjson*", http->content_type);
@@ -4759,11 +4760,11 @@ static puter_result puter__read_head(puter_client *client, bool *whole)
 /* The way to the service is open: on with TLS, or with the request. */
 static puter_result puter__connected(puter_client *client)
 {
-    client->phase = PUTER__SEND;
+    client->phase = PUTER__PHASE_SEND;
     puter__touch(client);
 #ifndef PUTER_NO_TLS
     if (puter__uses_tls(client)) {
-        client->phase = PUTER__HANDSHAKE;
+        client->phase = PUTER__PHASE_HANDSHAKE;
         return puter__tls_open(&client->tls);
     }
 #endif
@@ -4791,10 +4792,10 @@ static void puter__write_connect(puter_client *client)
 }
 
 /* What is said of a connection may be said of the proxy's. */
-static puter_result puter__connect_failed(puter_client *client, int result)
+static puter_result puter__fail_connect(puter_client *client, int result)
 {
     char said[sizeof client->report.error.message];
-    result = puter__transport_failed(client, result);
+    result = puter__fail_transport(client, result);
     if (!puter__has_proxy(client) || result == PUTER_ERR_NOMEM)
         return (puter_result)result;
     memcpy(said, client->report.error.message, sizeof said);
@@ -4812,11 +4813,11 @@ static puter_result puter__connect(puter_client *client)
     if (puter__must_wait(client, result))
         return PUTER_WAIT;
     if (result < 0)
-        return puter__connect_failed(client, result);
+        return puter__fail_connect(client, result);
     if (!puter__has_proxy(client))
         return puter__connected(client);
     puter__write_connect(client);
-    client->phase = PUTER__TUNNEL;
+    client->phase = PUTER__PHASE_TUNNEL;
     return PUTER_OK;
 }
 
@@ -4828,7 +4829,7 @@ static puter_result puter__tunnel(puter_client *client)
     bool whole = false;
     int count = 1, status;
     if (ask->result != PUTER_OK)
-        return puter__client_memory(client);
+        return puter__fail_client_memory(client);
     while (count > 0 && !whole) {
         if (client->tunnel_sent < ask->length) {
             count = puter__write(client, ask->text + client->tunnel_sent,
@@ -4843,7 +4844,7 @@ static puter_result puter__tunnel(puter_client *client)
     if (puter__must_wait(client, count))
         return PUTER_WAIT;
     if (count <= 0)
-        return puter__transport_failed(client, count);
+        return puter__fail_transport(client, count);
     puter__wipe(ask->text, ask->capacity);
     status = client->http.status;
     memset(&client->http, 0, sizeof client->http);
@@ -4865,8 +4866,8 @@ static puter_result puter__handshake(puter_client *client)
     if (puter__must_wait(client, result))
         return PUTER_WAIT;
     if (result < 0)
-        return puter__transport_failed(client, result);
-    client->phase = PUTER__SEND;
+        return puter__fail_transport(client, result);
+    client->phase = PUTER__PHASE_SEND;
     puter__touch(client);
     return PUTER_OK;
 }
@@ -4891,16 +4892,16 @@ static puter_result puter__send(puter_client *client)
             return client->report.error.result;
         if (!puter__must_wait(client, written)) {
             if (count <= 0)
-                return puter__transport_failed(client, written);
+                return puter__fail_transport(client, written);
             break;
         }
         if (puter__must_wait(client, count))
             return PUTER_WAIT;
         if (count <= 0)
-            return puter__transport_failed(client, count);
+            return puter__fail_transport(client, count);
     }
     puter__forget_error(client); /* of a write; the reply counts */
-    client->phase = PUTER__RECEIVE;
+    client->phase = PUTER__PHASE_RECEIVE;
     return PUTER_OK;
 }
 
@@ -5415,7 +5416,7 @@ static bool puter__says_no(puter_value root)
 
 /* A failure that the service put in words: {"message","code"} or {"error":
  * ...}, a text or an object of the same. */
-static puter_result puter__refused(puter_client *client, puter_value root)
+static puter_result puter__fail_refusal(puter_client *client, puter_value root)
 {
     puter_error *error = &client->report.error;
     puter_value inner = puter__member(root, "error");
@@ -5434,7 +5435,7 @@ static puter_result puter__refused(puter_client *client, puter_value root)
                        0x3FF);
     if (!puter__take_code(client, puter__member(object, "code"), code) ||
         puter__words(client, words) == NULL)
-        return puter__client_memory(client);
+        return puter__fail_client_memory(client);
     if (client->scratch.length > 0) {
         said = client->scratch.text;
         length = client->scratch.length;
@@ -5453,7 +5454,7 @@ static puter_result puter__refused(puter_client *client, puter_value root)
 }
 
 /* A failure in no such words: an empty reply, a proxy's page. */
-static puter_result puter__no_sense(puter_client *client, const char *wrong)
+static puter_result puter__fail_reply(puter_client *client, const char *wrong)
 {
     const puter_writer *body = &client->answer->body;
     const puter__http *http = &client->http;
@@ -5535,7 +5536,7 @@ static puter_result puter__check_json(puter_client *client, const char *what,
         return PUTER_OK;
     result = puter__json_read(&client->json, text, strlen(text), &reading);
     if (result == PUTER_ERR_NOMEM)
-        return puter__client_memory(client);
+        return puter__fail_client_memory(client);
     if (result != PUTER_OK)
         return puter__misuse(client, "%s is not JSON: byte %d: %s", what,
                              (int)(reading.at - text), reading.wrong);
@@ -5544,11 +5545,11 @@ static puter_result puter__check_json(puter_client *client, const char *what,
     return PUTER_OK;
 }
 
-static puter_result puter__not_written(puter_client *client,
-                                       puter_result result)
+static puter_result puter__fail_request(puter_client *client,
+                                        puter_result result)
 {
     if (result != PUTER_ERR_LIMIT)
-        return puter__client_memory(client);
+        return puter__fail_client_memory(client);
     return puter__fail(&client->report, result,
                        "the request is larger than the 50 MiB that the service "
                        "takes; send less");
@@ -5565,7 +5566,7 @@ static puter_result puter__check_part(puter_client *client,
                    : puter__check_json(client, "a part", part->text, false);
     }
     if (part->size > PUTER__REQUEST_MAX / 4 * 3)
-        return puter__not_written(client, PUTER_ERR_LIMIT);
+        return puter__fail_request(client, PUTER_ERR_LIMIT);
     if (part->mime_type == NULL &&
         puter__image_type(part->data, part->size) == NULL)
         return puter__misuse(client,
@@ -5924,7 +5925,7 @@ static void puter__write_args(puter_client *client)
             puter__write_tool(out, &request->tools[i]);
         puter_write_end_array(out);
     }
-    if (client->kind == PUTER__STREAM && puter__arg(client, "stream"))
+    if (client->kind == PUTER__KIND_STREAM && puter__arg(client, "stream"))
         puter_write_bool(out, true);
     if (request->extra_args != NULL) { /* its members, between its braces */
         size_t length;
@@ -5986,7 +5987,7 @@ static void puter__append_head(puter_writer *out, const puter_client *client,
                                size_t body_length)
 {
     const puter_options *options = &client->options;
-    bool get = client->kind == PUTER__GET;
+    bool get = client->kind == PUTER__KIND_GET;
     puter__append_string(out, get ? "GET " : "POST ");
     puter__append_string(out, client->url.path);
     puter__append_string(out, get ? client->path : "/drivers/call");
@@ -6049,13 +6050,13 @@ static puter_result puter__encode(puter_client *client)
         return result;
     if (puter__reserve(out, room)) {
         out->length = room;
-        if (client->kind != PUTER__GET)
+        if (client->kind != PUTER__KIND_GET)
             puter__write_body(client);
     }
     if (out->length > room + PUTER__REQUEST_MAX)
         out->result = PUTER_ERR_LIMIT;
     if (out->result != PUTER_OK)
-        return puter__not_written(client, out->result);
+        return puter__fail_request(client, out->result);
     head.text = out->text;
     head.capacity = room;
     puter__append_head(&head, client, out->length - room);
@@ -6168,49 +6169,48 @@ static puter_result puter__history_result(puter_history *history,
 /* -- calls of tools that wait for a result: without one for each, the next turn
  * would be refused -- */
 
-typedef struct puter__waiting {
+typedef struct puter__pending {
     puter_writer ids; /* in the calls' order, each with its NUL */
     size_t from;      /* those before have their results */
-} puter__waiting;
+} puter__pending;
 
-static void puter__wait_for_calls(puter__waiting *waiting, puter_value content)
+static void puter__pending_calls(puter__pending *pending, puter_value content)
 {
     size_t i, start;
-    puter__rewind(&waiting->ids);
-    waiting->from = 0;
+    puter__rewind(&pending->ids);
+    pending->from = 0;
     for (i = 0; i < puter_json_count(content); i++) {
         puter_value block = puter_json_at(content, i);
         if (!puter__type_is(block, "tool_use"))
             continue;
-        start = waiting->ids.length;
-        puter__append_text(&waiting->ids, puter__member(block, "id"));
-        puter__append_char(&waiting->ids, '\0');
-        if (waiting->ids.result == PUTER_OK)
-            waiting->ids.length =
-                start + strlen(waiting->ids.text + start) + 1;
+        start = pending->ids.length;
+        puter__append_text(&pending->ids, puter__member(block, "id"));
+        puter__append_char(&pending->ids, '\0');
+        if (pending->ids.result == PUTER_OK)
+            pending->ids.length = start + strlen(pending->ids.text + start) + 1;
     }
 }
 
 /* Takes one that has its result, as a rule the first; false: none waits so. */
-static bool puter__wait_no_more(puter__waiting *waiting, const char *id)
+static bool puter__pending_remove(puter__pending *pending, const char *id)
 {
     size_t at, size = strlen(id) + 1;
-    for (at = waiting->from; at < waiting->ids.length;
-         at += strlen(waiting->ids.text + at) + 1) {
-        char *here = waiting->ids.text + at;
+    for (at = pending->from; at < pending->ids.length;
+         at += strlen(pending->ids.text + at) + 1) {
+        char *here = pending->ids.text + at;
         if (strcmp(here, id) != 0)
             continue;
-        memmove(waiting->ids.text + waiting->from + size,
-                waiting->ids.text + waiting->from, at - waiting->from);
-        waiting->from += size;
+        memmove(pending->ids.text + pending->from + size,
+                pending->ids.text + pending->from, at - pending->from);
+        pending->from += size;
         return true;
     }
     return false;
 }
 
 /* Finds what waits at the end of a history. */
-static puter_result puter__history_waiting(const puter_history *history,
-                                           puter__waiting *waiting)
+static puter_result puter__history_pending(const puter_history *history,
+                                           puter__pending *pending)
 {
     size_t i, last = history->message_count;
     while (last > 0 && puter__same(history->messages[last - 1].role, "tool"))
@@ -6225,25 +6225,25 @@ static puter_result puter__history_waiting(const puter_history *history,
         if (turn == NULL)
             return result;
         if (i == last - 1)
-            puter__wait_for_calls(waiting, puter__member(root, "content"));
-        else if (waiting->ids.result == PUTER_OK)
-            puter__wait_no_more(waiting,
-                                puter_json_string(
-                                    puter__member(root, "tool_call_id"), NULL));
+            puter__pending_calls(pending, puter__member(root, "content"));
+        else if (pending->ids.result == PUTER_OK)
+            puter__pending_remove(
+                pending,
+                puter_json_string(puter__member(root, "tool_call_id"), NULL));
         puter_json_free(turn);
     }
-    return waiting->ids.result;
+    return pending->ids.result;
 }
 
 /* Says of each call that waits that it was not run. */
 static puter_result puter__history_settle(puter_history *history,
-                                          puter__waiting *waiting)
+                                          puter__pending *pending)
 {
-    puter_result result = waiting->ids.result;
-    while (result == PUTER_OK && waiting->from < waiting->ids.length) {
-        const char *id = waiting->ids.text + waiting->from;
+    puter_result result = pending->ids.result;
+    while (result == PUTER_OK && pending->from < pending->ids.length) {
+        const char *id = pending->ids.text + pending->from;
         result = puter__history_result(history, id, "The tool was not run.");
-        waiting->from += strlen(id) + 1;
+        pending->from += strlen(id) + 1;
     }
     return result;
 }
@@ -6251,11 +6251,11 @@ static puter_result puter__history_settle(puter_history *history,
 /* The same of whatever waits at the end. */
 static puter_result puter__history_ready(puter_history *history)
 {
-    puter__waiting waiting = PUTER__ZERO;
-    puter_result result = puter__history_waiting(history, &waiting);
+    puter__pending pending = PUTER__ZERO;
+    puter_result result = puter__history_pending(history, &pending);
     if (result == PUTER_OK)
-        result = puter__history_settle(history, &waiting);
-    puter_writer_free(&waiting.ids);
+        result = puter__history_settle(history, &pending);
+    puter_writer_free(&pending.ids);
     return result;
 }
 
@@ -6263,14 +6263,14 @@ PUTER_API puter_result puter_history_add_result(puter_history *history,
                                                 const char *tool_call_id,
                                                 const char *result)
 {
-    puter__waiting waiting = PUTER__ZERO;
+    puter__pending pending = PUTER__ZERO;
     puter_result found;
     if (puter__is_empty(tool_call_id))
         return PUTER_ERR_ARGUMENT;
-    found = puter__history_waiting(history, &waiting);
-    if (found == PUTER_OK && !puter__wait_no_more(&waiting, tool_call_id))
+    found = puter__history_pending(history, &pending);
+    if (found == PUTER_OK && !puter__pending_remove(&pending, tool_call_id))
         found = PUTER_ERR_ARGUMENT;
-    puter_writer_free(&waiting.ids);
+    puter_writer_free(&pending.ids);
     return found != PUTER_OK
                ? found
                : puter__history_result(history, tool_call_id, result);
@@ -6316,7 +6316,7 @@ static bool puter__is_content(puter_value content)
 /* Adds one message of a document. */
 static puter_result puter__history_value(puter_history *history,
                                          puter_value message,
-                                         puter__waiting *waiting)
+                                         puter__pending *pending)
 {
     puter_writer text = PUTER__ZERO;
     const char *role = puter__role(puter__member(message, "role"));
@@ -6328,14 +6328,14 @@ static puter_result puter__history_value(puter_history *history,
         return PUTER_ERR_ARGUMENT;
     puter__append(&text, span, length); /* before the id is ended in place */
     if (!puter__same(role, "tool"))
-        result = puter__history_settle(history, waiting);
-    else if (!puter__wait_no_more(
-                 waiting, puter_json_string(
+        result = puter__history_settle(history, pending);
+    else if (!puter__pending_remove(
+                 pending, puter_json_string(
                               puter__member(message, "tool_call_id"), NULL)))
         result = PUTER_ERR_ARGUMENT;
     if (result == PUTER_OK && puter__same(role, "assistant")) {
-        puter__wait_for_calls(waiting, content);
-        result = waiting->ids.result;
+        puter__pending_calls(pending, content);
+        result = pending->ids.result;
     }
     if (result == PUTER_OK)
         return puter__history_take(history, role, &text);
@@ -6346,15 +6346,15 @@ static puter_result puter__history_value(puter_history *history,
 static puter_result puter__history_array(puter_history *history,
                                          puter_value array)
 {
-    puter__waiting waiting = PUTER__ZERO;
-    puter_result result = puter__history_waiting(history, &waiting);
+    puter__pending pending = PUTER__ZERO;
+    puter_result result = puter__history_pending(history, &pending);
     size_t i, before = history->message_count;
     for (i = 0; i < puter_json_count(array) && result == PUTER_OK; i++)
-        result = puter__history_value(history, puter_json_at(array, i),
-                                      &waiting);
+        result =
+            puter__history_value(history, puter_json_at(array, i), &pending);
     if (result != PUTER_OK)
         puter__history_cut(history, before);
-    puter_writer_free(&waiting.ids);
+    puter_writer_free(&pending.ids);
     return result;
 }
 
@@ -6529,7 +6529,7 @@ static puter_result puter__read_line(puter_client *client)
         return PUTER_OK;
     result = puter__json_read(&client->json, text, length, &reading);
     if (result == PUTER_ERR_NOMEM)
-        return puter__client_memory(client);
+        return puter__fail_client_memory(client);
     if (result != PUTER_OK)
         return puter__fail(&client->report, result,
                            "a line of the stream is not JSON: byte %d: "
@@ -6540,7 +6540,7 @@ static puter_result puter__read_line(puter_client *client)
     type = puter__block_type(root);
     if (type == PUTER__BLOCK_ERROR ||
         (type == PUTER__BLOCK_UNKNOWN && puter__says_no(root)))
-        return puter__refused(client, root);
+        return puter__fail_refusal(client, root);
     if (type == PUTER__BLOCK_USAGE)
         puter__read_usage(answer, puter__member(root, "usage"));
     else if (type == PUTER__BLOCK_UNKNOWN)
@@ -6557,7 +6557,7 @@ static inline puter_result puter__check_answer(puter_client *client)
     return (a->text.writer.result | a->reasoning.writer.result |
             a->body.result | a->calls.result | a->images.result |
             a->turns.result) != PUTER_OK
-               ? puter__client_memory(client)
+               ? puter__fail_client_memory(client)
                : PUTER_OK;
 }
 
@@ -6602,7 +6602,7 @@ static puter_result puter__place_line(puter_client *client, size_t take,
     } else {
         puter__append(body, client->span, take);
         if (body->result != PUTER_OK)
-            return puter__client_memory(client);
+            return puter__fail_client_memory(client);
         if (whole)
             puter__end_line(client);
     }
@@ -6669,7 +6669,7 @@ static puter_result puter__take_span(puter_client *client)
 
 /* -- the reply, when it is whole -- */
 
-static puter_result puter__redirected(puter_client *client)
+static puter_result puter__fail_redirect(puter_client *client)
 {
     return puter__fail(&client->report, PUTER_ERR_PROTOCOL,
                        "%s answered HTTP %d: it points to \"%.*s\", and the "
@@ -6680,8 +6680,8 @@ static puter_result puter__redirected(puter_client *client)
 
 static puter_result puter__repeat_error(puter_client *client)
 {
-    client->report.error = client->first_error;
-    return client->first_error.result;
+    client->report.error = client->kept_error;
+    return client->kept_error.result;
 }
 
 /* Takes the other route, once, where the first has no such driver; the answer
@@ -6696,7 +6696,7 @@ static puter_result puter__reroute(puter_client *client)
     if (client->options.route != PUTER_ROUTE_AUTO)
         return result;
     client->rerouted = true;
-    client->first_error = client->report.error;
+    client->kept_error = client->report.error;
     client->route = client->route == PUTER_ROUTE_UNIFIED
                         ? PUTER_ROUTE_DRIVER
                         : PUTER_ROUTE_UNIFIED;
@@ -6713,18 +6713,18 @@ static puter_result puter__read_reply(puter_client *client)
     puter_value root = puter_json_root(&client->json);
     const puter_request *request = client->request;
     if (client->http.status >= 400 || puter__says_no(root)) {
-        puter_result result = puter__refused(client, root);
+        puter_result result = puter__fail_refusal(client, root);
         if (result != PUTER_ERR_NOMEM && puter__lacks_driver(client, root))
             return puter__reroute(client);
         client->learned = client->route;
         return result;
     }
-    client->phase = PUTER__REPLIED;
+    client->phase = PUTER__PHASE_REPLIED;
     if (!puter__is_chat(client))
         return PUTER_OK;
     client->learned = client->route;
     if (!puter__read_answer(answer, root))
-        return puter__no_sense(client, "no message is in it");
+        return puter__fail_reply(client, "no message is in it");
     if (request->test_mode ||
         (request->model != NULL &&
          puter__listed("fake costly abuse", request->model)))
@@ -6745,7 +6745,7 @@ static puter_result puter__conclude_stream(puter_client *client)
     if (result != PUTER_OK)
         return result;
     client->learned = client->route;
-    client->phase = PUTER__REPLIED;
+    client->phase = PUTER__PHASE_REPLIED;
     return PUTER_OK;
 }
 
@@ -6756,26 +6756,26 @@ static puter_result puter__conclude_whole(puter_client *client)
     puter__reading reading;
     puter_result result;
     if (http->status >= 300 && http->status < 400)
-        return puter__redirected(client);
+        return puter__fail_redirect(client);
     if (puter__is_bytes(client)) {
-        client->phase = PUTER__REPLIED; /* bytes are the result */
+        client->phase = PUTER__PHASE_REPLIED; /* bytes are the result */
         client->json.count = 0;
         return PUTER_OK;
     }
     if (answer->body.length == 0)
-        return puter__no_sense(client, NULL);
+        return puter__fail_reply(client, NULL);
     result = puter__json_read(&client->json, answer->body.text,
                               answer->body.length, &reading);
     if (result == PUTER_ERR_NOMEM)
-        return puter__client_memory(client);
+        return puter__fail_client_memory(client);
     if (result == PUTER_OK &&
-        ((client->kind == PUTER__GET && http->status < 300) ||
+        ((client->kind == PUTER__KIND_GET && http->status < 300) ||
          puter_json_type(puter_json_root(&client->json)) >= PUTER_ARRAY))
         return puter__read_reply(client);
-    return puter__no_sense(client, http->status < 300
-                                       ? "that is not JSON; is this the "
-                                         "address of a Puter API?"
-                                       : NULL);
+    return puter__fail_reply(client, http->status < 300
+                                         ? "that is not JSON; is this the "
+                                           "address of a Puter API?"
+                                         : NULL);
 }
 
 /* The message has ended. The connection is kept where both messages went over
@@ -6789,7 +6789,7 @@ static puter_result puter__conclude(puter_client *client)
     client->idle_since = puter__now();
     result = client->streamed ? puter__conclude_stream(client)
                               : puter__conclude_whole(client);
-    if (result != PUTER_OK || client->phase != PUTER__REPLIED)
+    if (result != PUTER_OK || client->phase != PUTER__PHASE_REPLIED)
         return result;
     puter__settle(&client->answer->text.writer, &client->answer->text.high);
     puter__settle(&client->answer->reasoning.writer,
@@ -6808,7 +6808,7 @@ static puter_result puter__receive_more(puter_client *client)
         return PUTER_OK;
     }
     if (count <= 0 && !puter__must_wait(client, count))
-        return puter__transport_failed(client, count);
+        return puter__fail_transport(client, count);
     result = puter__check_time(client);
     return result == PUTER_OK && count <= 0 ? PUTER_WAIT : result;
 }
@@ -6846,7 +6846,7 @@ static bool puter__may_resend(const puter_client *client, puter_result result)
     return client->reused &&
            (result == PUTER_ERR_CLOSED || result == PUTER_ERR_TLS) &&
            client->http.head_lines == 0 &&
-           (!puter__may_have_all(client) || client->kind == PUTER__GET);
+           (!puter__may_have_all(client) || client->kind == PUTER__KIND_GET);
 }
 
 /* Whether a failure is one to wait out: the gate's "too many requests" came
@@ -6860,7 +6860,7 @@ static bool puter__may_retry(const puter_client *client, puter_result result)
         return false;
     if (result == PUTER_ERR_RATE)
         return true;
-    return client->kind == PUTER__GET &&
+    return client->kind == PUTER__KIND_GET &&
            (result == PUTER_ERR_CLOSED ||
             (result == PUTER_ERR_SERVICE && status >= 502 && status <= 504));
 }
@@ -6879,8 +6879,8 @@ static int64_t puter__retry_pause(const puter_client *client)
 /* The exchange has failed, for a reason that further calls repeat. */
 static void puter__give_up(puter_client *client)
 {
-    client->phase = PUTER__FAILED;
-    client->first_error = client->report.error;
+    client->phase = PUTER__PHASE_FAILED;
+    client->kept_error = client->report.error;
 }
 
 /* Sends the exchange again where that is safe, now or after a pause; else it
@@ -6900,7 +6900,7 @@ static puter_result puter__recover(puter_client *client, puter_result result)
             client->retries++;
             puter__forget_error(client);
             client->pause_until = until;
-            client->phase = PUTER__PAUSE;
+            client->phase = PUTER__PHASE_PAUSE;
             return PUTER_OK;
         }
     }
@@ -6982,21 +6982,21 @@ static puter_result puter__step(puter_client *client)
 {
     puter_result result = PUTER_OK;
     client->want = 0;
-    if (client->phase != PUTER__RECEIVE)
+    if (client->phase != PUTER__PHASE_RECEIVE)
         result = puter__check_time(client);
     if (result == PUTER_OK) {
         switch (client->phase) {
-        case PUTER__PAUSE:
+        case PUTER__PHASE_PAUSE:
             if (puter__now() < client->pause_until)
                 return PUTER_WAIT;
             puter__launch(client);
             break;
-        case PUTER__CONNECT: result = puter__connect(client); break;
-        case PUTER__TUNNEL: result = puter__tunnel(client); break;
+        case PUTER__PHASE_CONNECT: result = puter__connect(client); break;
+        case PUTER__PHASE_TUNNEL: result = puter__tunnel(client); break;
 #ifndef PUTER_NO_TLS
-        case PUTER__HANDSHAKE: result = puter__handshake(client); break;
+        case PUTER__PHASE_HANDSHAKE: result = puter__handshake(client); break;
 #endif
-        case PUTER__SEND: result = puter__send(client); break;
+        case PUTER__PHASE_SEND: result = puter__send(client); break;
         default: result = puter__receive(client);
         }
     }
@@ -7086,7 +7086,7 @@ static puter_result puter__next_round(puter_client *client)
     for (i = 0; i < message.tool_call_count; i++)
         puter__run_tool(client, &message.tool_calls[i]);
     if (!puter__reserve(&answer->turns, 1)) /* for its end */
-        return puter__not_written(client, answer->turns.result);
+        return puter__fail_request(client, answer->turns.result);
     puter__rewind(&answer->text.writer);
     puter__rewind(&answer->reasoning.writer);
     puter__rewind(&answer->calls);
@@ -7102,7 +7102,7 @@ static puter_result puter__next_round(puter_client *client)
 
 /* -- begin, next, end: what every call is made of -- */
 
-static puter_result puter__in_tool(puter_client *client)
+static puter_result puter__fail_in_tool(puter_client *client)
 {
     return puter__misuse(client,
                          "a tool must not call the client that runs it");
@@ -7117,8 +7117,8 @@ static puter_result puter__enter(puter_client *client, puter_reply *reply)
     if (client == NULL)
         return PUTER_ERR_NOMEM;
     if (client->in_tool)
-        return puter__in_tool(client);
-    if (client->phase != PUTER__IDLE)
+        return puter__fail_in_tool(client);
+    if (client->phase != PUTER__PHASE_IDLE)
         return puter__misuse(client,
                              "another exchange is under way on this client; "
                              "end it by puter_stream_end");
@@ -7129,7 +7129,7 @@ static puter_result puter__enter(puter_client *client, puter_reply *reply)
 
 static void puter__finish(puter_client *client)
 {
-    client->phase = PUTER__IDLE;
+    client->phase = PUTER__PHASE_IDLE;
     client->request = NULL;
     client->call = NULL;
     client->path = NULL;
@@ -7145,8 +7145,8 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
     if (client->input == NULL)
         client->input = (char *)PUTER_MALLOC(PUTER__INPUT_SIZE);
     if (client->answer == NULL || client->input == NULL)
-        result = puter__client_memory(client);
-    else if (kind != PUTER__GET && puter__is_empty(client->options.token))
+        result = puter__fail_client_memory(client);
+    else if (kind != PUTER__KIND_GET && puter__is_empty(client->options.token))
         result = puter__misuse(client,
                                "no token: set $PUTER_AUTH_TOKEN or the option "
                                "token (README tells how to get one)");
@@ -7182,9 +7182,9 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
             puter__tell(client, event, due);
             return 1;
         }
-        if (client->phase == PUTER__FAILED)
+        if (client->phase == PUTER__PHASE_FAILED)
             return puter__repeat_error(client);
-        if (client->phase == PUTER__REPLIED) {
+        if (client->phase == PUTER__PHASE_REPLIED) {
             if (!puter__is_chat(client) || !puter__runs_tools(client))
                 return 0;
             result = puter__next_round(client);
@@ -7198,7 +7198,7 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
             if (result < 0)
                 result = puter__recover(client, result);
         }
-        if (result < 0 && client->phase != PUTER__FAILED) {
+        if (result < 0 && client->phase != PUTER__PHASE_FAILED) {
             puter__disconnect(client);
             puter__give_up(client);
         }
@@ -7210,11 +7210,11 @@ static void puter__give(puter_client *client, puter_reply *reply)
 {
     puter__answer *answer = client->answer;
     const char *body = puter__or_empty(answer->body.text);
-    bool bytes = !puter__is_chat(client) &&
-                 (client->phase == PUTER__REPLIED
-                      ? client->json.count == 0
-                      : !puter__listed(PUTER__JSON_TYPES,
-                                       client->http.content_type));
+    bool bytes =
+        !puter__is_chat(client) &&
+        (client->phase == PUTER__PHASE_REPLIED
+             ? client->json.count == 0
+             : !puter__listed(PUTER__JSON_TYPES, client->http.content_type));
     *reply = answer->reply;
     reply->text = puter__or_empty(answer->text.writer.text);
     reply->length = answer->text.writer.length;
@@ -7224,7 +7224,7 @@ static void puter__give(puter_client *client, puter_reply *reply)
     reply->images = (const puter_image *)(const void *)answer->images.text;
     reply->image_count = answer->images.length / sizeof *reply->images;
     reply->turns = puter__or_empty(answer->turns.text);
-    reply->complete = client->phase == PUTER__REPLIED;
+    reply->complete = client->phase == PUTER__PHASE_REPLIED;
     reply->json = bytes ? "" : body;
     reply->json_length = bytes ? 0 : answer->body.length;
     reply->body = bytes ? body : "";
@@ -7239,9 +7239,9 @@ static void puter__give(puter_client *client, puter_reply *reply)
 static puter_result puter__end(puter_client *client, puter_reply *reply)
 {
     puter_result result = PUTER_OK;
-    if (client->phase == PUTER__FAILED)
+    if (client->phase == PUTER__PHASE_FAILED)
         result = puter__repeat_error(client);
-    else if (client->phase != PUTER__REPLIED)
+    else if (client->phase != PUTER__PHASE_REPLIED)
         puter__disconnect(client);
     if (client->request != NULL && client->request->discard &&
         client->streamed) {
@@ -7276,7 +7276,7 @@ static puter_result puter__exchange(puter_client *client, puter__kind kind,
         return result;
     while (puter__next(client, &event, true) == 1)
         continue;
-    if (client->phase == PUTER__REPLIED && read != NULL &&
+    if (client->phase == PUTER__PHASE_REPLIED && read != NULL &&
         (read(client, wanted) != PUTER_OK ||
          puter__check_answer(client) != PUTER_OK))
         puter__give_up(client);
@@ -7285,8 +7285,8 @@ static puter_result puter__exchange(puter_client *client, puter__kind kind,
 
 /* >> session: a TLS session that outlives its process --------------------- */
 
-static puter_result puter__no_session(puter_client *client, const char *path,
-                                      const char *why)
+static puter_result puter__fail_session(puter_client *client, const char *path,
+                                        const char *why)
 {
     return puter__fail(&client->report, PUTER_ERR_NOT_FOUND,
                        "TLS session %s: %s; the next handshake is a whole one",
@@ -7402,10 +7402,10 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     if (result != PUTER_OK)
         return result;
     if (path == NULL || !client->tls.has_session)
-        return puter__no_session(client, path,
-                                 path == NULL ? "no path"
-                                              : "there was no verified "
-                                                "connection to resume");
+        return puter__fail_session(client, path,
+                                   path == NULL ? "no path"
+                                                : "there was no verified "
+                                                  "connection to resume");
     puter__session_head(client, &out);
     mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
     about[0] = client->tls.checked;
@@ -7420,14 +7420,14 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     } else if (mbedtls_ssl_session_save(&client->tls.session,
                                         (unsigned char *)out.text + out.length,
                                         size, &size) != 0) {
-        result = puter__no_session(client, path,
-                                   "this Mbed TLS cannot use it");
+        result =
+            puter__fail_session(client, path, "this Mbed TLS cannot use it");
     } else {
         out.length += size;
         error = puter__file_replace(path, &out);
     }
     if (error == ENOMEM)
-        result = puter__client_memory(client);
+        result = puter__fail_client_memory(client);
     else if (error != 0)
         result = puter__misuse(client, "TLS session %s: %s", path,
                                strerror(error));
@@ -7446,7 +7446,7 @@ PUTER_API puter_result puter_session_load(puter_client *client,
         return result;
     puter__session_head(client, &head);
     if (!puter__reserve(&data, PUTER__SESSION_MAX) || head.result != PUTER_OK)
-        puter__client_memory(client);
+        puter__fail_client_memory(client);
     else if (client->options.insecure_skip_verify)
         wrong = "this client verifies nobody";
     else if (path != NULL)
@@ -7456,7 +7456,7 @@ PUTER_API puter_result puter_session_load(puter_client *client,
     if (client->report.error.result == PUTER_ERR_NOMEM)
         result = PUTER_ERR_NOMEM; /* of ours, or met on the way */
     else if (wrong != NULL)
-        result = puter__no_session(client, path, wrong);
+        result = puter__fail_session(client, path, wrong);
     puter__wipe(data.text, data.capacity);
     puter_writer_free(&data);
     puter_writer_free(&head);
@@ -7471,8 +7471,8 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     puter_result result = puter__enter(client, NULL);
     return result != PUTER_OK
                ? result
-               : puter__no_session(client, path,
-                                   "built without TLS, or without files");
+               : puter__fail_session(client, path,
+                                     "built without TLS, or without files");
 }
 
 PUTER_API puter_result puter_session_load(puter_client *client,
@@ -7532,7 +7532,7 @@ PUTER_API puter_result puter_chat(puter_client *client,
     if (result != PUTER_OK)
         return result;
     client->request = request;
-    return puter__exchange(client, PUTER__CHAT, NULL, NULL, reply);
+    return puter__exchange(client, PUTER__KIND_CHAT, NULL, NULL, reply);
 }
 
 PUTER_API puter_result puter_ask(puter_client *client, const char *model,
@@ -7554,8 +7554,8 @@ PUTER_API puter_result puter_stream_begin(puter_client *client,
     if (result != PUTER_OK)
         return result;
     client->request = request;
-    result = puter__begin(client, PUTER__STREAM);
-    while (result == PUTER_OK && client->phase < PUTER__REPLIED &&
+    result = puter__begin(client, PUTER__KIND_STREAM);
+    while (result == PUTER_OK && client->phase < PUTER__PHASE_REPLIED &&
            puter__due(client) == 0)
         result = puter__step(client);
     if (result < 0)
@@ -7571,8 +7571,8 @@ static puter_result puter__check_stream(puter_client *client)
     if (client == NULL)
         return PUTER_ERR_NOMEM;
     if (client->in_tool)
-        return puter__in_tool(client);
-    if (client->phase != PUTER__IDLE)
+        return puter__fail_in_tool(client);
+    if (client->phase != PUTER__PHASE_IDLE)
         puter__forget_error(client); /* of a call that was out of place */
     else if (client->report.error.result == PUTER_OK)
         return puter__misuse(client, "no stream has begun");
@@ -7615,7 +7615,7 @@ PUTER_API puter_result puter_call(puter_client *client,
     if (result != PUTER_OK)
         return result;
     client->call = call;
-    return puter__exchange(client, PUTER__CALL, NULL, NULL, reply);
+    return puter__exchange(client, PUTER__KIND_CALL, NULL, NULL, reply);
 }
 
 PUTER_API puter_result puter_get(puter_client *client, const char *path,
@@ -7630,7 +7630,7 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
     if (result != PUTER_OK)
         return result;
     client->path = path;
-    return puter__exchange(client, PUTER__GET, NULL, NULL, reply);
+    return puter__exchange(client, PUTER__KIND_GET, NULL, NULL, reply);
 }
 
 /* Whether an entry of a model list is of a provider: by its member, or, where
@@ -7657,7 +7657,7 @@ static puter_result puter__read_models(puter_client *client,
     puter_writer *out = &client->answer->turns; /* unused by a list */
     size_t i, length;
     if (!puter__is(list, PUTER_ARRAY))
-        return puter__no_sense(client, "there is no list of models");
+        return puter__fail_reply(client, "there is no list of models");
     puter_write_begin_object(out);
     puter_write_key(out, "models");
     puter_write_begin_array(out);
@@ -7704,7 +7704,7 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
         client->path = i < PUTER__COUNT(paths) ? paths[i] : NULL;
         client->call = &call;
         result = puter__exchange(
-            client, client->path != NULL ? PUTER__GET : PUTER__CALL,
+            client, client->path != NULL ? PUTER__KIND_GET : PUTER__KIND_CALL,
             puter__read_models, provider, reply);
         if (result != PUTER_ERR_NOT_FOUND &&
             (result != PUTER_ERR_PROTOCOL ||
@@ -7734,7 +7734,7 @@ static puter_result puter__find_result(puter_client *client,
         is_one = client->answer->body.length == 0 ||
                  (type[0] != '\0' && !puter__listed("text/* *json*", type));
     return is_one ? PUTER_OK
-                  : puter__no_sense(client, "there is no result in it");
+                  : puter__fail_reply(client, "there is no result in it");
 }
 
 /* The text in a result of reading or hearing: {blocks:[{text}]},
@@ -7785,7 +7785,7 @@ static puter_result puter__read_keys(puter_client *client, const char *pattern)
     puter_result result = puter__find_result(client, &list);
     size_t i;
     if (result == PUTER_OK && !puter__is(list, PUTER_ARRAY))
-        result = puter__no_sense(client, "there is no list of keys");
+        result = puter__fail_reply(client, "there is no list of keys");
     if (result != PUTER_OK)
         return result;
     puter_write_begin_array(out);
@@ -7793,7 +7793,7 @@ static puter_result puter__read_keys(puter_client *client, const char *pattern)
         puter_value item = puter_json_at(list, i);
         const char *key = puter__words(client, item);
         if (key == NULL)
-            return puter__client_memory(client);
+            return puter__fail_client_memory(client);
         if (puter__is(item, PUTER_STRING) &&
             (pattern == NULL ||
              puter__matches(pattern, strlen(pattern), key, false)))
@@ -7822,10 +7822,10 @@ static puter_result puter__call_with(puter_client *client,
                                "%s %s: an argument is missing or empty",
                                interface_name, method);
     else if (result == PUTER_OK && args->result != PUTER_OK)
-        result = puter__not_written(client, args->result);
+        result = puter__fail_request(client, args->result);
     if (result == PUTER_OK) {
         client->call = &call;
-        result = puter__exchange(client, PUTER__CALL, read, wanted, reply);
+        result = puter__exchange(client, PUTER__KIND_CALL, read, wanted, reply);
     }
     puter_writer_free(args);
     return result;
@@ -7960,7 +7960,7 @@ static const char *puter__adopt(puter_client *client, const char *value,
     size = strlen(value) + 1;
     copy = (char *)PUTER_MALLOC(size);
     if (copy == NULL)
-        puter__client_memory(client);
+        puter__fail_client_memory(client);
     else
         memcpy(copy, value, size);
     return copy;
@@ -8053,7 +8053,7 @@ static void puter__keep_user(puter_client *client, const char *text,
     size_t i;
     client->proxy_user = out;
     if (out == NULL) {
-        puter__client_memory(client);
+        puter__fail_client_memory(client);
         return;
     }
     for (i = 0; i < length; i++) {
@@ -8087,7 +8087,7 @@ static puter_result puter__check_exposure(puter_client *client,
                          who, name);
 }
 
-static puter_result puter__bad_proxy(puter_client *client)
+static puter_result puter__fail_proxy(puter_client *client)
 {
     return puter__misuse(client,
                          "the proxy is not http://[name:password@]host:port "
@@ -8103,14 +8103,14 @@ static puter_result puter__set_proxy(puter_client *client)
     if (puter__listed("http://*", text)) /* in any case */
         text += strlen("http://");
     if (strstr(text, "://") != NULL)
-        return puter__bad_proxy(client);
+        return puter__fail_proxy(client);
     at = strrchr(text, '@');
     if (at != NULL) {
         puter__keep_user(client, text, (size_t)(at - text));
         text = at + 1;
     }
     if (!puter__url_authority(&client->proxy, text))
-        return puter__bad_proxy(client);
+        return puter__fail_proxy(client);
     puter__check_exposure(client, &client->proxy,
                           "what goes through the proxy ", client->proxy.host);
     return client->report.error.result;
@@ -8254,21 +8254,21 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__ZERO
 #undef PUTER__REPLACEMENT
 #undef PUTER__BOM
-#undef PUTER__MAX_DEPTH
-#undef PUTER__MAX_DOCUMENT
+#undef PUTER__DEPTH_MAX
+#undef PUTER__DOCUMENT_MAX
 #undef PUTER__TYPE
 #undef PUTER__ESCAPED
 #undef PUTER__ONE
 #undef PUTER__TOP
 #undef PUTER__NEVER
 #undef PUTER__SEND_FLAGS
-#undef PUTER__MAX_ADDRESSES
+#undef PUTER__ADDRESSES_MAX
 #undef PUTER__BELOW_FAILED
 #undef PUTER__BAD_CERTIFICATE
 #undef PUTER__INPUT_SIZE
 #undef PUTER__JSON_TYPES
 #undef PUTER__HEAD_MAX
-#undef PUTER__HEAD_LINES
+#undef PUTER__HEAD_LINES_MAX
 #undef PUTER__INTERIM_MAX
 #undef PUTER__OVERHEAD_MAX
 #undef PUTER__REQUEST_MAX

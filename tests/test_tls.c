@@ -821,7 +821,7 @@ static int write_between(void *ctx, const void *data, size_t size)
         between.gone = false; /* as the next connection is not */
         return PUTER_ERR_CLOSED;
     }
-    if (between.narrow && between.client->phase == PUTER__SEND) {
+    if (between.narrow && between.client->phase == PUTER__PHASE_SEND) {
         int writes = between.writes++;
         if (writes == 0)
             return puter__socket_write(ctx, data, size - 5);
@@ -842,7 +842,7 @@ static int read_between(void *ctx, void *buffer, size_t size)
         CHECK_INT(poll(&arrival, 1, PEER_PATIENCE_MS), 1);
         between.ticket = false;
     }
-    if (between.trickles && between.client->phase == PUTER__RECEIVE) {
+    if (between.trickles && between.client->phase == PUTER__PHASE_RECEIVE) {
         between.pieces++;
         if (between.pieces % 2 == 0) {
             machine.later += 15;
