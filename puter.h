@@ -3800,6 +3800,7 @@ typedef enum puter__http_step {
 typedef struct puter__http {
     puter__http_state state;
     int status;
+    bool tunnel;           /* the answer to CONNECT */
     bool close;            /* the connection ends with this message */
     bool chunked;
     bool has_length;
@@ -3970,6 +3971,9 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
                                           size_t name_length,
                                           const char *value, size_t length)
 {
+    if (http->tunnel && http->status >= 200 && http->status < 300)
+        return PUTER__STEP_LINE; /* no body follows, whatever these say (RFC
+                                    9110 section 9.3.6) */
     switch (puter__field_find(name, name_length)) {
     case PUTER__FIELD_CONTENT_LENGTH:
         return puter__http_length(http, value, length);
@@ -4817,6 +4821,7 @@ static puter_result puter__connect(puter_client *client)
     if (!puter__has_proxy(client))
         return puter__connected(client);
     puter__write_connect(client);
+    client->http.tunnel = true;
     client->phase = PUTER__PHASE_TUNNEL;
     return PUTER_OK;
 }
@@ -7947,6 +7952,24 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
 
 /* -- open and close -- */
 
+/* The options that become the client's own, and their variables. */
+static const struct {
+    size_t offset;
+    const char *variable;
+} puter__strings[] = {
+    {offsetof(puter_options, token), "PUTER_AUTH_TOKEN"},
+    {offsetof(puter_options, api_origin), "PUTER_API_ORIGIN"},
+    {offsetof(puter_options, origin_header), NULL},
+    {offsetof(puter_options, user_agent), NULL},
+    {offsetof(puter_options, ca_file), NULL},
+    {offsetof(puter_options, proxy), NULL},
+};
+
+static const char **puter__string(puter_options *options, size_t i)
+{
+    return (const char **)(void *)((char *)options + puter__strings[i].offset);
+}
+
 /* Makes an option the client's own: the caller's, or the environment's. */
 static const char *puter__adopt(puter_client *client, const char *value,
                                 const char *variable)
@@ -7969,15 +7992,14 @@ static const char *puter__adopt(puter_client *client, const char *value,
 static void puter__adopt_strings(puter_client *client)
 {
     puter_options *o = &client->options;
+    size_t i;
     /* Whoever started a set-user-id program must not tell it where to go. */
     if (getuid() != geteuid() || getgid() != getegid())
         o->no_environment = true;
-    o->token = puter__adopt(client, o->token, "PUTER_AUTH_TOKEN");
-    o->api_origin = puter__adopt(client, o->api_origin, "PUTER_API_ORIGIN");
-    o->origin_header = puter__adopt(client, o->origin_header, NULL);
-    o->user_agent = puter__adopt(client, o->user_agent, NULL);
-    o->ca_file = puter__adopt(client, o->ca_file, NULL);
-    o->proxy = puter__adopt(client, o->proxy, NULL);
+    for (i = 0; i < PUTER__COUNT(puter__strings); i++) {
+        const char **string = puter__string(o, i);
+        *string = puter__adopt(client, *string, puter__strings[i].variable);
+    }
     if (o->token != NULL) {
         client->report.secret = o->token;
         client->report.secret_length = strlen(o->token);
@@ -8215,10 +8237,9 @@ static void puter__release(const char *text)
 
 PUTER_API void puter_close(puter_client *client)
 {
-    puter_options *o;
+    size_t i;
     if (client == NULL || client->in_tool)
         return;
-    o = &client->options;
     puter__disconnect(client);
 #ifndef PUTER_NO_TLS
     puter__tls_free(&client->tls);
@@ -8228,12 +8249,8 @@ PUTER_API void puter_close(puter_client *client)
     puter__answer_free(client->answer);
     PUTER_FREE(client->json.nodes);
     PUTER_FREE(client->input);
-    puter__release(o->token);
-    puter__release(o->api_origin);
-    puter__release(o->origin_header);
-    puter__release(o->user_agent);
-    puter__release(o->ca_file);
-    puter__release(o->proxy);
+    for (i = 0; i < PUTER__COUNT(puter__strings); i++)
+        puter__release(*puter__string(&client->options, i));
     puter__release(client->proxy_user);
     puter__wipe(client->scratch.text, client->scratch.capacity);
     puter_writer_free(&client->scratch);

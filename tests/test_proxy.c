@@ -216,7 +216,11 @@ static void test_yes(void)
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+         "Content-Length: 5\r\n\r\n"),
         "HTTP/1.1 204 No content\r\n\r\n",
         ("HTTP/1.1 100 Continue\r\n\r\n" YES),
     };
@@ -253,8 +257,8 @@ static void test_no(void)
         {"\r\n\r\n", PUTER_ERR_PROTOCOL, 0, "HTTP"},
         {"HTTP/1.1 200 OK\r\nno field\r\n\r\n", PUTER_ERR_PROTOCOL, 0,
          "HTTP"},
-        {"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", PUTER_ERR_PROTOCOL,
-         0, "HTTP"},
+        {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: x\r\n\r\n",
+         PUTER_ERR_PROTOCOL, 0, "HTTP"},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
