@@ -3627,12 +3627,14 @@ static int puter__tls_configure(puter__tls *tls)
     return 0;
 }
 
-/* Ends the session, telling the peer if that can be done at once. */
+/* Ends the session, telling the peer if that can be done at once; not with a
+ * record under way, whose rest would go out: it may complete a request that is
+ * given up, or sent again elsewhere. */
 static void puter__tls_close(puter__tls *tls)
 {
     if (!tls->active)
         return;
-    if (tls->below_result == 0)
+    if (tls->below_result == 0 && tls->unsent == 0)
         mbedtls_ssl_close_notify(&tls->ssl);
     mbedtls_ssl_free(&tls->ssl);
     tls->active = false;
@@ -4642,7 +4644,7 @@ static int puter__fill(puter_client *client)
 
 /* A server may have closed an idle connection, or, worse, said something on
  * it that nobody asked for. The service closes after 5 s; before that one look
- * tells. */
+ * tells, unless a ticket came last. */
 static bool puter__still_good(puter_client *client)
 {
     if (!client->connected)

@@ -807,6 +807,7 @@ static struct {
     bool stuck;    /* nor, after the first, anything more */
     bool gone;     /* it takes nothing, and is lost */
     bool forges;   /* it has read what nobody sent */
+    bool ends;     /* it has read the end, and has room again */
     bool ticket;   /* what it reads first is awaited */
     bool trickles; /* it is slow: a piece of a record, then silence */
     int writes;    /* of the request, if the connection is narrow */
@@ -841,6 +842,10 @@ static int read_between(void *ctx, void *buffer, size_t size)
         arrival.events = POLLIN;
         CHECK_INT(poll(&arrival, 1, PEER_PATIENCE_MS), 1);
         between.ticket = false;
+    }
+    if (between.writes == 2 && between.ends) {
+        between.narrow = between.ends = false;
+        return 0;
     }
     if (between.trickles && between.client->phase == PUTER__PHASE_RECEIVE) {
         between.pieces++;
@@ -906,6 +911,41 @@ static void test_lost_while_sending(const char *version, bool forged)
     puter_close(client);
     CHECK(peer_end(&server));
     CHECK_INT(server.seen.requests, 3);
+}
+
+/* A question that is given up while it is being sent stays so: ending the
+ * connection does not send the rest, though there were room again. */
+static void test_ended_while_sending(const char *version)
+{
+    static const puter_request request = {.prompt = "Halo"};
+    puter_client *client;
+    puter_event event;
+    peer_job job = {.reply = ANSWER, .again = 1, .more = 1};
+    CHECK_IN("the server ends while it is asked, %s", version);
+    client = begin_between(version, &job);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    between.narrow = between.ends = true;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    CHECK(!between.ends);
+    puter_close(client);
+    CHECK(peer_end(&server));
+    CHECK_INT(server.seen.requests, 2);
+
+    CHECK_IN("ended while sending, %s", version);
+    job.again = job.more = 0;
+    client = begin_between(version, &job);
+    client->options.nonblocking = true;
+    between.narrow = true;
+    puter_stream_begin(client, &request);
+    while (between.writes < 2 &&
+           puter_stream_next(client, &event) == PUTER_WAIT)
+        continue;
+    CHECK_INT(between.writes, 2);
+    between.narrow = false;
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    puter_close(client);
+    CHECK(peer_end(&server));
+    CHECK_INT(server.seen.requests, 0);
 }
 
 /* The ticket of TLS 1.3 comes behind the handshake, and so while the first
@@ -1842,6 +1882,7 @@ int main(void)
         test_connections(versions[i]);
         test_lost_while_sending(versions[i], true);
         test_lost_while_sending(versions[i], false);
+        test_ended_while_sending(versions[i]);
         test_ticket_while_sending(versions[i]);
         test_slow_record(versions[i]);
         test_sessions(versions[i]);
