@@ -215,6 +215,16 @@ static const stream_row stream_rows[] = {
     {"usage without a price",
      "{\"text\":\"a\"}\n{\"type\":\"usage\",\"usage\":{\"usd_cents\":null}}\n",
      "text a\nusage - - - -\nend", "a"},
+    {"usage that is none",
+     "{\"type\":\"usage\",\"usage\":\"much\"}\n{\"text\":\"a\"}\n",
+     "text a\nend", "a"},
+    {"a text that says no",
+     "{\"type\":\"text\",\"text\":\"a\",\"success\":false}\n",
+     "text a\nend", "a"},
+    {"a type that begins as another",
+     "{\"type\":\"texts\",\"text\":\"a\"}\n",
+     "other {\"type\":\"texts\",\"text\":\"a\"}\nend", ""},
+    {"nothing", "\n", "end", ""},
     /* faults: the events before them, then one error */
     {"an error in band",
      "{\"type\":\"text\",\"text\":\"Ha\"}\n"
@@ -231,6 +241,14 @@ static const stream_row stream_rows[] = {
      "{\"text\":\"Ha\"}\n{\"success\":false,\"error\":{\"code\":"
      "\"insufficient_funds\",\"message\":\"no more\"}}\n",
      "text Ha\nPUTER_ERR_FUNDS", NULL},
+    {"too many requests, in band",
+     "{\"text\":\"Ha\"}\n{\"type\":\"error\",\"message\":\"slow down\","
+     "\"code\":\"too_many_requests\"}\n",
+     "text Ha\nPUTER_ERR_RATE", NULL},
+    {"a text that ends otherwise", "{\"type\":\"text\",\"text\":\"Ha\"]\n",
+     "PUTER_ERR_PROTOCOL", NULL},
+    {"a text in half a line", "{\"x\":{\"type\":\"text\",\"text\":\"a\"}\n",
+     "PUTER_ERR_PROTOCOL", NULL},
     {"a line that breaks off", "{\"text\":\"Ha\"}\n{\"type\":\"text\",\"te",
      "text Ha\nPUTER_ERR_PROTOCOL", NULL},
     {"a line that is not JSON",

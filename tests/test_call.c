@@ -350,6 +350,26 @@ static void test_sink(void)
     }
 }
 
+/* In chunks, too, of which each line comes before what it frames. */
+static void test_sink_of_chunks(void)
+{
+    static const char sound[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+        "3\r\nID3\r\n4\r\nabcd\r\n0\r\n\r\n";
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    sink it = {0};
+    puter_call_request call = call_into(&it);
+    CHECK_IN("sink of chunks");
+    peer.cut = SCRIPT_BYTES;
+    script_raw(&peer, sound, sizeof sound - 1);
+    CHECK_INT(puter_call(client, &call, NULL), PUTER_OK);
+    CHECK_INT(it.pieces, 7);
+    CHECK(it.sum == add_to_sum(0, "ID3abcd", 7));
+    script_close(&peer, client);
+}
+
 /* It gets the result and nothing else: no failure's body, no JSON, nothing of
  * an attempt that was to be repeated. */
 static void test_sink_of_others(void)
@@ -1124,6 +1144,85 @@ static void test_reading(void)
     script_close(&peer, client);
 }
 
+/* A path may be as long as any. */
+static void test_long_path(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    char path[2000], line[2100];
+    CHECK_IN("long path");
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    snprintf(line, sizeof line, "GET %s HTTP/1.1\r\nHost: ", path);
+    script_reply(&peer, 200, "[1]");
+    CHECK_INT(puter_get(client, path, NULL), PUTER_OK);
+    CHECK(request_is(&peer, 0, line));
+    script_close(&peer, client);
+}
+
+/* What was asked may be gone when the next call comes. */
+static void test_gone_requests(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_request *request = (puter_request *)calloc(1, sizeof *request);
+    char *path = (char *)malloc(9);
+    CHECK_IN("gone requests");
+    script_reply(&peer, 200, DONE("\"Halo\""));
+    script_reply(&peer, 200, "[1]");
+    script_reply(&peer, 200, DONE("true"));
+    request->prompt = "Halo";
+    CHECK_INT(puter_chat(client, request, NULL), PUTER_OK);
+    free(request);
+    memcpy(path, "/version", 9);
+    CHECK_INT(puter_get(client, path, NULL), PUTER_OK);
+    free(path);
+    CHECK_INT(puter_call(client, &some_call, NULL), PUTER_OK);
+    script_close(&peer, client);
+}
+
+/* What merely reads is sent again where a kept connection was lost under it,
+ * which is no retry; as one, whatever came before; but not where the service
+ * has said what it wants. */
+static void test_read_again(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    CHECK_IN("reading again");
+    options.max_retries = -1;
+    client = script_open(&peer, &options);
+    script_reply(&peer, 200, "[1]");
+    script_current(&peer)->end = SCRIPT_RESET;
+    script_current(&peer)->end_late = true;
+    script_next_connection(&peer);
+    script_reply(&peer, 200, "[2]");
+    CHECK_INT(puter_get(client, "/list", NULL), PUTER_OK);
+    CHECK_INT(puter_get(client, "/list", NULL), PUTER_OK);
+    CHECK_INT(peer.request_count, 3);
+    script_close(&peer, client);
+    CHECK_IN("reading again after a stream");
+    client = script_open(&peer, NULL);
+    script_typed_reply(&peer, 200, "application/x-ndjson",
+                       "{\"text\":\"Halo\"}\n");
+    script_current(&peer)->end = SCRIPT_CLEAN;
+    script_next_connection(&peer)->read_result = PUTER_ERR_CLOSED;
+    script_next_connection(&peer);
+    script_reply(&peer, 200, "[1]");
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    CHECK_INT(puter_get(client, "/list", NULL), PUTER_OK);
+    CHECK_INT(peer.opens, 3);
+    script_close(&peer, client);
+    CHECK_IN("not reading again");
+    client = script_open(&peer, NULL);
+    script_reply(&peer, 503, "{\"code\":\"token_auth_failed\"}");
+    script_reply(&peer, 200, "[1]");
+    CHECK_INT(puter_get(client, "/list", NULL), PUTER_ERR_AUTH);
+    CHECK_INT(peer.request_count, 1);
+    script_close(&peer, client);
+}
+
 /* What a path gives may be any JSON, and says itself what it is. */
 static void test_read_values(void)
 {
@@ -1287,6 +1386,7 @@ int main(void)
     test_byte_results();
     test_failures();
     test_sink();
+    test_sink_of_chunks();
     test_sink_of_others();
     test_stopping_sink();
     test_sink_of_a_cut_body();
@@ -1308,6 +1408,9 @@ int main(void)
     test_repeated_lists();
     test_lists_given_up();
     test_reading();
+    test_long_path();
+    test_gone_requests();
+    test_read_again();
     test_read_values();
     test_lost_waiting();
     test_refused_paths();

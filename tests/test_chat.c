@@ -166,6 +166,28 @@ static void test_own_head_lines(void)
     script_close(&peer, client);
 }
 
+/* The shortest of heads, and a body behind it. */
+static void test_short_head(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    char prompt[3000];
+    CHECK_IN("short head");
+    memset(prompt, 'x', sizeof prompt);
+    prompt[sizeof prompt - 1] = '\0';
+    options.token = "t";
+    options.api_origin = "http://[::1]:65535";
+    client = script_open(&peer, &options);
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, NULL, prompt, NULL), PUTER_OK);
+    CHECK(strstr(peer.requests[0].bytes,
+                 "\r\nHost: [::1]:65535\r\nOrigin: http://[::1]:65535\r\n"));
+    CHECK(strstr(peer.requests[0].bytes, "\r\nAuthorization: Bearer t\r\n"));
+    check_member(&peer, 0, "args.messages[0].content", prompt);
+    script_close(&peer, client);
+}
+
 /* Asks the request of a peer that answers, and compares what was sent as
  * `args` with what was wanted. */
 static void check_args(const puter_request *request, const char *wanted)
@@ -259,6 +281,20 @@ static void test_extra_args_win(void)
                "{\"name\":\"f\"}}],"
                "\"model\":\"other\",\"messages\":[\"mine\"]}");
     script_close(&peer, client);
+}
+
+/* A tool that the caller runs has no results to be lost. */
+static void test_extra_messages(void)
+{
+    static const puter_tool tool = {.name = "f"};
+    puter_request request = {0};
+    CHECK_IN("messages of extra_args");
+    request.prompt = "Halo";
+    request.extra_args = "{\"messages\":[\"mine\"]}";
+    request.tools = &tool;
+    request.tool_count = 1;
+    check_args(&request, "{\"tools\":[{\"type\":\"function\",\"function\":"
+                         "{\"name\":\"f\"}}],\"messages\":[\"mine\"]}");
 }
 
 /* A byte order mark may stand before a caller's JSON, but not inside of what
@@ -646,6 +682,10 @@ static void test_refused_parts(void)
         part.size = strlen(no_images[i]);
         check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
     }
+    CHECK_IN("an image that is cut");
+    part.data = "GIF89a";
+    part.size = 5;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
     CHECK_IN("refused parts");
     part.data = NULL;
     part.type = PUTER_PART_JSON;
@@ -749,6 +789,7 @@ static void test_refused_origins(void)
         "x", "api.puter.com", "ftp://api.puter.com", "file:///etc/passwd",
         "https:/api.puter.com", "https://", "https:///x", "https://:80",
         "https://h:0", "https://h:65536", "https://h:99999999999",
+        "https://h:4294967739", "https://h/a\\b", "https://h/\"a\"",
         "https://h:x", "https://h:-1", "https://h:1x", "https://h:80:80",
         "https://h h", "https://h\r\nX: y", "https://h/a b",
         "https://h/\r\n", "https://h/\x01", "https://u@h", "https://u:p@h",
@@ -1131,6 +1172,29 @@ static void test_route_is_kept(void)
     script_close(&peer, client);
 }
 
+/* The route that refuses is there: it is the first from then on, until it is
+ * there no more. */
+static void test_refusing_route(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("a route that refuses");
+    script_reply(&peer, 404, no_driver[0].body);
+    script_reply(&peer, 402, "{\"code\":\"insufficient_funds\"}");
+    script_reply(&peer, 200, HALO);
+    script_current(&peer)->end = SCRIPT_CLEAN;
+    script_next_connection(&peer);
+    script_reply(&peer, 200, no_driver[1].body);
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_FUNDS);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    check_member(&peer, 2, "driver", "ai-chat");
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    check_member(&peer, 3, "driver", "ai-chat");
+    check_member(&peer, 4, "driver", "openai-completion");
+    script_close(&peer, client);
+}
+
 /* Who says which route gets that one alone. */
 static void test_fixed_routes(void)
 {
@@ -1306,6 +1370,19 @@ static const answer answers[] = {
      .service = "ai-chat",
      .finish_reason = "stop",
      .calls = "t1 f {\"city\":\"Paris\"};"},
+    {.name = "members that are null",
+     .body = RESULT("{\"content\":null,\"reasoning\":null,"
+                    "\"reasoning_content\":\"Hm.\",\"tool_calls\":[{\"id\":"
+                    "\"c1\",\"function\":null,\"name\":\"f\",\"arguments\":"
+                    "null,\"input\":{\"a\":1}}]}",
+                    "\"finish_reason\":null,\"usage\":{\"prompt_tokens\":"
+                    "null,\"input_tokens\":9}")
+         "}",
+     .text = "",
+     .reasoning = "Hm.",
+     .service = "ai-chat",
+     .calls = "c1 f {\"a\":1};",
+     .usage = "9 - - -"},
     {.name = "content that is one block",
      .body = RESULT("{\"content\":{\"type\":\"text\",\"text\":\"Halo\"}}",
                     "\"finish_reason\":null")
@@ -1376,6 +1453,12 @@ static const answer answers[] = {
              "\"cached_tokens\":2}}}",
      .text = "Halo",
      .usage = "- - 2 -"},
+    {.name = "tokens beyond number",
+     .body = "{\"success\":true,\"result\":{\"message\":\"Halo\",\"usage\":["
+             "{\"type\":\"prompt\",\"amount\":9223372036854775807},"
+             "{\"type\":\"prompt\",\"amount\":9223372036854775807}]}}",
+     .text = "Halo",
+     .usage = "9.22337204e+18 - - -"},
     {.name = "NULs in it",
      .body = "{\"success\":true,\"result\":{\"message\":{\"content\":"
              "\"Ha\\u0000lo\"}}}",
@@ -1615,6 +1698,9 @@ static void test_other_failures(void)
         {"a sign of Latin-1 in its words", 500, json,
          "{\"message\":\"see \xC2\xA7 5\"}", PUTER_ERR_SERVICE,
          "see \xC2\xA7 5"},
+        {"a space that does not break in its words", 500, json,
+         "{\"message\":\"see \xC2\xA7\xC2\xA0" "5\"}", PUTER_ERR_SERVICE,
+         "see \xC2\xA7\xC2\xA0" "5"},
         {"DEL in its words", 500, json, "{\"message\":\"one\x7ftwo\"}",
          PUTER_ERR_SERVICE, "one two"},
         {"a code that is too long", 500, json,
@@ -1698,6 +1784,21 @@ static void test_retry_after(void)
     }
 }
 
+/* So it is where the answer is a page. */
+static void test_retry_after_of_a_page(void)
+{
+    static const char reply[] =
+        "HTTP/1.1 503 No\r\nContent-Type: text/html\r\nContent-Length: 3\r\n"
+        "Retry-After: 5\r\n\r\n<p>";
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("Retry-After of a page");
+    script_raw(&peer, reply, sizeof reply - 1);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_SERVICE);
+    CHECK_INT(puter_last_error(client)->retry_after_ms, 5000);
+    script_close(&peer, client);
+}
+
 /* Whatever a service echoes, and wherever the message is cut, no part of the
  * token comes out that would tell it. */
 static void test_token_is_not_told(void)
@@ -1749,6 +1850,21 @@ static void test_cut_token_is_not_told(void)
     }
 }
 
+/* Nor one that is as short as none should be. */
+static void test_short_token_is_not_told(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    CHECK_IN("short token");
+    options.token = "s3cr7";
+    client = script_open(&peer, &options);
+    script_reply(&peer, 401, "{\"message\":\"Not good: s3cr7.\"}");
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_AUTH);
+    CHECK(strstr(puter_last_error(client)->message, "Not good: ***."));
+    script_close(&peer, client);
+}
+
 /* Nor where a reply has it with escapes, and no words of its own to quote. */
 static void test_escaped_token_is_not_told(void)
 {
@@ -1795,6 +1911,7 @@ static void test_message_is_cut_between_characters(void)
         CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_REQUEST);
         script_check_failure(client, PUTER_ERR_REQUEST);
         CHECK(strlen(puter_last_error(client)->message) > 250);
+        CHECK(strstr(puter_last_error(client)->message, "change the request"));
         script_close(&peer, client);
     }
 }
@@ -1861,6 +1978,25 @@ static void test_retries(void)
             CHECK_STR(script_sent(&peer, 1), script_sent(&peer, 0));
         script_close(&peer, client);
     }
+}
+
+/* As often as allowed for each question. */
+static void test_retries_of_each(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    int i;
+    CHECK_IN("retries of each");
+    options.max_retries = 1;
+    client = script_open(&peer, &options);
+    for (i = 0; i < 2; i++) {
+        script_reply(&peer, 429, "{\"code\":\"too_many_requests\"}");
+        script_reply(&peer, 200, HALO);
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    }
+    CHECK_INT(peer.request_count, 4);
+    script_close(&peer, client);
 }
 
 /* A pause that would outlast the exchange is none: the answer is at once what
@@ -2299,8 +2435,10 @@ int main(void)
     test_simple_question();
     test_origins();
     test_own_head_lines();
+    test_short_head();
     test_arguments();
     test_extra_args_win();
+    test_extra_messages();
     test_byte_order_marks();
     test_mode_and_stream();
     test_turns();
@@ -2324,6 +2462,7 @@ int main(void)
     test_negotiation();
     test_both_routes_fail();
     test_route_is_kept();
+    test_refusing_route();
     test_fixed_routes();
     test_stream_negotiation();
     test_left_stream_negotiation();
@@ -2332,12 +2471,15 @@ int main(void)
     test_error_codes();
     test_other_failures();
     test_retry_after();
+    test_retry_after_of_a_page();
     test_token_is_not_told();
     test_cut_token_is_not_told();
+    test_short_token_is_not_told();
     test_escaped_token_is_not_told();
     test_message_is_cut_between_characters();
     test_last_error();
     test_retries();
+    test_retries_of_each();
     test_no_time_to_retry();
     test_pause_of_an_event_loop();
     test_tool_round();

@@ -397,6 +397,29 @@ static void test_deep_arguments(void)
     }
 }
 
+/* An artifact may be as deep. */
+static void test_deep_compaction(void)
+{
+    enum { MOST = 998 };
+    char artifact[2 * MOST + 32];
+    int levels;
+    for (levels = MOST - 9; levels <= MOST; levels++) {
+        puter_history history = {0};
+        puter_reply reply = reply_of("One.", 0);
+        CHECK_IN("%d levels of an artifact", levels);
+        snprintf(artifact, sizeof artifact, "{\"type\":\"x\",\"a\":%0*d%0*d}",
+                 levels, 0, levels, 0);
+        memset(artifact + 16, '[', (size_t)levels);
+        memset(artifact + 16 + levels, ']', (size_t)levels);
+        reply.compaction = artifact;
+        /* around them: [{"content":[{"a":... */
+        CHECK_INT(puter_history_add_reply(&history, &reply),
+                  levels + 4 <= 1000 ? PUTER_OK : PUTER_ERR_ARGUMENT);
+        CHECK_INT(history.message_count, levels + 4 <= 1000);
+        puter_history_free(&history);
+    }
+}
+
 /* A writer that memory was short for ends with its NUL all the same. */
 static void test_cut_writer(void)
 {
@@ -774,12 +797,29 @@ static void test_odd_documents(void)
         "[{\"role\":\"user\",\"content\":\"\xFF\"}]",
         "[{\"role\":\"tool\",\"content\":\"22\"}]",
         "[" HALO "," TURN("user", "") "]",
+        "[" HALO "," ASSISTANT("{\"type\":\"tool_use\",\"id\":7,\"name\":"
+                               "\"f\",\"input\":{}}") "]",
+        "[" HALO "," ASSISTANT(USE("c1", "\"{}\"")) "]",
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
         CHECK_IN("document %s", rows[i]);
         check_not_loaded(rows[i], strlen(rows[i]));
     }
+}
+
+/* A NUL ends an id, wherever it stands. */
+static void test_cut_ids(void)
+{
+    static const char text[] =
+        "[" HALO "," ASSISTANT(USE("a\\u0000b", "{}") "," USE("c", "{}")) "]";
+    puter_history history = {0};
+    CHECK_IN("ids with NULs");
+    CHECK_INT(puter_history_load(&history, text, sizeof text - 1, NULL),
+              PUTER_OK);
+    CHECK_INT(puter_history_add(&history, "user", "Bye"), PUTER_OK);
+    CHECK_INT(history.message_count, 5); /* one result for each call */
+    puter_history_free(&history);
 }
 
 /* Conversations that a service would refuse, whether because a hand wrote
@@ -1098,6 +1138,7 @@ int main(void)
     test_bad_turns();
     test_bad_arguments();
     test_deep_arguments();
+    test_deep_compaction();
     test_cut_writer();
     test_calls_without_id();
     test_results();
@@ -1109,6 +1150,7 @@ int main(void)
     test_round_trip();
     test_cut_files();
     test_odd_documents();
+    test_cut_ids();
     test_broken_conversations();
     test_deep_document();
     test_foreign_documents();

@@ -67,13 +67,19 @@ static const char *const good_replies[] = {
     "HTTP/1.1 100 Continue\r\n\r\n"
     OK JSON "ETag: \"x\"\r\n" SIZED END BODY,
     OK JSON CHUNKED END "20;a=\"b\"\r\n" HALF_1 "\r\n20\r\n" HALF_2
-                        "\r\n0\r\nA: b\r\n\r\n"};
+                        "\r\n0\r\nA: b\r\n\r\n",
+    OK JSON CHUNKED END "20\r\n" HALF_1 "\r\n0020\r\n" HALF_2
+                        "\r\n0\r\n\r\n",
+    OK JSON CHUNKED END "20\r\n" HALF_1 "\r\n00020\r\n" HALF_2
+                        "\r\n0\r\n\r\n"};
+
+#define GOOD_REPLIES (sizeof good_replies / sizeof *good_replies)
 
 /* A reply is taken at every split, and refused at every cut. */
 static void test_every_cut(void)
 {
     size_t i, at;
-    for (i = 0; i < 2; i++)
+    for (i = 0; i < GOOD_REPLIES; i++)
         for (at = 0; at < strlen(good_replies[i]); at++) {
             script peer = {0};
             CHECK_IN("reply %d split at %d", (int)i, (int)at);
@@ -87,6 +93,69 @@ static void test_every_cut(void)
             script_current(&peer)->end = at % 2 ? SCRIPT_CLEAN : SCRIPT_RESET;
             check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
         }
+}
+
+/* Of which bytes a field's name is made: a colon, too, as it ends one. */
+static void test_names(void)
+{
+    int byte;
+    for (byte = 1; byte < 256; byte++) {
+        bool good = strchr("!#$%&'*+-.^_`|~:", byte) ||
+                    (byte >= '0' && byte <= '9') ||
+                    (byte >= 'A' && byte <= 'Z') ||
+                    (byte >= 'a' && byte <= 'z');
+        script peer = {0};
+        char reply[256];
+        CHECK_IN("byte %d in a name", byte);
+        snprintf(reply, sizeof reply, OK JSON "X%cY: z\r\n" SIZED END BODY,
+                 byte);
+        script_raw(&peer, reply, strlen(reply));
+        check_outcome(&peer, NULL, good ? PUTER_OK : PUTER_ERR_PROTOCOL);
+    }
+}
+
+/* What is kept of a type has room for 79 characters. */
+static void test_long_types(void)
+{
+    static const char type[] = "application/json;";
+    size_t length;
+    for (length = 78; length < 83; length++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        puter_reply reply;
+        char text[256], xs[128];
+        CHECK_IN("a type of %d characters", (int)length);
+        memset(xs, 'x', sizeof xs);
+        snprintf(text, sizeof text, OK SIZED "Content-Type: %s%.*s\r\n\r\n"
+                 BODY, type, (int)(length - strlen(type)), xs);
+        script_raw(&peer, text, strlen(text));
+        CHECK_INT(puter_ask(client, "gpt-4", "Halo", &reply), PUTER_OK);
+        CHECK_INT(strlen(reply.content_type), length < 79 ? length : 79);
+        puter_reply_free(&reply);
+        script_close(&peer, client);
+    }
+}
+
+/* Nothing that an interim reply says is said of the final one. */
+static void test_interim_fields(void)
+{
+    static const char reply[] =
+        "HTTP/1.1 103 Early Hints\r\nLocation: https://early.example/\r\n"
+        "Retry-After: 7\r\n\r\n"
+        "HTTP/1.1 302 Elsewhere\r\nContent-Length: 0\r\n\r\n"
+        "HTTP/1.1 103 Early Hints\r\nRetry-After: 7\r\n\r\n"
+        "HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\n{}";
+    const char *second = strstr(reply, "HTTP/1.1 103 Early Hints\r\nR");
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("fields of interim replies");
+    script_raw(&peer, reply, (size_t)(second - reply));
+    script_raw(&peer, second, strlen(second));
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_PROTOCOL);
+    CHECK(!strstr(puter_last_error(client)->message, "early.example"));
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_SERVICE);
+    CHECK_INT(puter_last_error(client)->retry_after_ms, 0);
+    script_close(&peer, client);
 }
 
 /* What one question comes to, as text. */
@@ -165,6 +234,8 @@ enum { MEGA = 1 << 20 };
 
 #define X_10 "xxxxxxxxxx"
 #define X_100 X_10 X_10 X_10 X_10 X_10 X_10 X_10 X_10 X_10 X_10
+#define SPACES_13 "             "
+#define SPACES_52 SPACES_13 SPACES_13 SPACES_13 SPACES_13
 #define X_1000 X_100 X_100 X_100 X_100 X_100 X_100 X_100 X_100 X_100 X_100
 
 static const flood floods[] = {
@@ -174,6 +245,7 @@ static const flood floods[] = {
     {"long type", OK SIZED "Content-Type: application/json;", "x",
      "\r\n" END BODY, 4000, PUTER_OK},
     {"100 lines", OK JSON SIZED, "X-Some: thing\r\n", END BODY, 98, PUTER_OK},
+    {"1,000 lines", OK JSON SIZED, "X:\r\n", END BODY, 996, PUTER_OK},
     {"16 interim replies", "", "HTTP/1.1 102 Processing\r\n\r\n",
      OK JSON SIZED END BODY, 16, PUTER_OK},
     {"32 trailers", OK JSON CHUNKED END PIECES "0\r\n", "X: y\r\n", "\r\n", 32,
@@ -182,6 +254,10 @@ static const flood floods[] = {
      2000000, PUTER_OK},
     {"chunks of one byte", OK JSON CHUNKED END, "1\r\n \r\n", CHUNKS, 20000,
      PUTER_OK},
+    {"short extensions", OK JSON CHUNKED END, "1;abcdefghij=k\r\n \r\n",
+     CHUNKS, 20000, PUTER_OK},
+    {"long extensions, and as much body", OK JSON CHUNKED END,
+     "1;" X_100 "\r\n \r\n34\r\n" SPACES_52 "\r\n", CHUNKS, 1000, PUTER_OK},
     {"a head of 1 MB", OK JSON SIZED, "X-Some: thing that is 32 bytes\r\n",
      END BODY, MEGA / 32, PUTER_ERR_LIMIT},
     {"a head of 1 MB in long lines", OK JSON SIZED, "X: " X_1000 "\r\n",
@@ -406,6 +482,19 @@ static void test_reuse(void)
         }
 }
 
+/* Where the end of the connection is the reply's, there is nothing to keep. */
+static void test_ended(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("ended with its reply");
+    script_raw(&peer, OK JSON END BODY, sizeof(OK JSON END BODY) - 1);
+    script_current(&peer)->end = SCRIPT_CLEAN;
+    check_answer(client);
+    CHECK_INT(peer.closes, 1);
+    script_close(&peer, client);
+}
+
 /* A kept connection may end at any time. Where that shows before the next
  * question has all been sent, the question goes over a new one. */
 static void test_stale(void)
@@ -461,9 +550,55 @@ static void test_resent(void)
         }
         CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
                   good ? PUTER_OK : PUTER_ERR_CLOSED);
+        if (!good) /* nothing is left of the 429 */
+            CHECK_INT(puter_last_error(client)->http_status, 0);
         CHECK_INT(peer.opens, 3);
         script_close(&peer, client);
     }
+}
+
+/* Once for each question. */
+static void test_resent_again(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    int i;
+    CHECK_IN("resent again");
+    for (i = 0; i < 3; i++) {
+        script_good(&peer);
+        script_next_connection(&peer);
+    }
+    for (i = 0; i < 3; i++) {
+        script_connection *kept = &peer.connections[i];
+        check_answer(client);
+        CHECK_INT(peer.opens, i + 1);
+        kept->write_result = PUTER_ERR_CLOSED;
+        kept->write_room = kept->written + 10;
+        kept->end = SCRIPT_RESET;
+        kept->end_late = true;
+    }
+    script_close(&peer, client);
+}
+
+/* Nor is it sent again once something of a reply has come. */
+static void test_begun_early(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    script_connection *kept = script_current(&peer);
+    CHECK_IN("begun early on a kept connection");
+    script_good(&peer);
+    script_raw(&peer, OK, sizeof OK - 1);
+    kept->end = SCRIPT_RESET;
+    script_next_connection(&peer);
+    script_good(&peer);
+    check_answer(client);
+    kept->write_result = PUTER_ERR_CLOSED;
+    kept->write_room = kept->written + 10;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
+    CHECK(strstr(puter_last_error(client)->message, "cut short"));
+    CHECK_INT(peer.opens, 1);
+    script_close(&peer, client);
 }
 
 /* A question that has all been sent may have reached a model: it is not sent
@@ -621,7 +756,8 @@ static void test_transport_failures(void)
 {
     static const puter_result results[] = {
         PUTER_ERR_RESOLVE, PUTER_ERR_CONNECT, PUTER_ERR_CLOSED,
-        PUTER_ERR_TLS, PUTER_ERR_CERT, PUTER_ERR_TIMEOUT};
+        PUTER_ERR_TLS, PUTER_ERR_CERT, PUTER_ERR_TIMEOUT, PUTER_ERR_NOMEM,
+        PUTER_ERR_PROTOCOL, PUTER_ERR_LIMIT, PUTER_ERR_CANCELLED};
     size_t i;
     for (i = 0; i < sizeof results / sizeof *results; i++) {
         script peer = {0};
@@ -665,6 +801,23 @@ static void test_no_connection(void)
     CHECK_IN("waiting fails");
     script_current(&peer)->wait_result = PUTER_ERR_CLOSED;
     check_outcome(&peer, NULL, PUTER_ERR_CLOSED);
+}
+
+/* An event loop on a transport that connects is not told to call at once. */
+static void test_connecting(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_request request = {0};
+    puter_client *client;
+    CHECK_IN("connecting in an event loop");
+    options.nonblocking = true;
+    script_current(&peer)->open_result = PUTER_WANT_WRITE;
+    client = script_open(&peer, &options);
+    request.prompt = "Halo";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    CHECK(puter_client_deadline(client) > 0);
+    script_close(&peer, client);
 }
 
 /* A transport without `wait` is asked again and again. */
@@ -725,6 +878,9 @@ int main(void)
 {
     test_rows();
     test_every_cut();
+    test_names();
+    test_long_types();
+    test_interim_fields();
     test_mutations();
     test_floods();
     test_reply_limit();
@@ -732,8 +888,11 @@ int main(void)
     test_redirects();
     test_long_redirect();
     test_reuse();
+    test_ended();
     test_stale();
     test_resent();
+    test_resent_again();
+    test_begun_early();
     test_not_resent();
     test_short_writes();
     test_early_reply();
@@ -742,6 +901,7 @@ int main(void)
     test_transport_failures();
     test_odd_results();
     test_no_connection();
+    test_connecting();
     test_no_wait();
     test_silence();
     return check_done();

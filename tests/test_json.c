@@ -294,6 +294,24 @@ static void test_prefixes(void)
     }
 }
 
+/* Nor is what stands behind a text looked at, though it would complete it. */
+static void test_beginnings(void)
+{
+    static const char text[] =
+        "{\"a\\n\\u00e9\":[true,false,null,-1.5e+3,\"\xC3\xA9\"]}";
+    puter_json json = {0};
+    puter__reading reading;
+    size_t length;
+    for (length = 0; length < sizeof text - 1; length++) {
+        CHECK_IN("the first %d bytes", (int)length);
+        CHECK_INT(puter__json_read(&json, text, length, &reading),
+                  PUTER_ERR_PROTOCOL);
+        CHECK(reading.at <= text + length);
+    }
+    CHECK_INT(puter__json_read(&json, text, length, &reading), PUTER_OK);
+    PUTER_FREE(json.nodes);
+}
+
 /* `count` times `open`, a zero, and `closed` times `close`. */
 static puter_json *parse_nested(const char *open, size_t count,
                                 const char *close, size_t closed,
@@ -359,6 +377,7 @@ static void test_strings(void)
          TEXT("A\xC3\xA9\xE2\x82\xAC\xEF\xBF\xBF")},
         {"\"\\u007f\\u0080\\u07ff\\u0800\"",
          TEXT("\x7f\xC2\x80\xDF\xBF\xE0\xA0\x80")},
+        {"\"\\\\n\"", TEXT("\\n")},
         {"\"\\ud83d\\ude00\"", TEXT("\xF0\x9F\x98\x80")},
         {"\"\\uD800\\uDC00\\uDBFF\\uDFFF\"",
          TEXT("\xF0\x90\x80\x80\xF4\x8F\xBF\xBF")},
@@ -381,6 +400,8 @@ static void test_strings(void)
         const char *value =
             puter_json_string(puter_json_root(json), &length);
         CHECK_IN("string %s", rows[i].text);
+        CHECK(bytes_equal(value, length, rows[i].value, rows[i].length));
+        value = puter_json_string(puter_json_root(json), &length);
         CHECK(bytes_equal(value, length, rows[i].value, rows[i].length));
         puter_json_free(json);
     }
@@ -500,6 +521,10 @@ static void test_other_types(void)
         CHECK_INT(puter_json_type(puter_json_member(value, NULL, 0)),
                   PUTER_MISSING);
     }
+    puter_json_free(json);
+    CHECK_IN("a string that looks true");
+    json = parse_text("\"true\"");
+    CHECK(!puter_json_bool(puter_json_root(json)));
     puter_json_free(json);
 }
 
@@ -632,6 +657,8 @@ static void test_long_numbers(void)
     CHECK(number_of(text) == 1.0);
     text[DIGITS - 1] = '1';
     CHECK(number_of(text) == 1.0 + 2.220446049250313e-16);
+    memcpy(text + DIGITS - 2, "10", 2);
+    CHECK(number_of(text) == 1.0 + 2.220446049250313e-16);
     memset(text, '9', DIGITS);
     CHECK(number_of(text) == DBL_MAX);
     memcpy(text + DIGITS, "e-1000", 7);
@@ -644,6 +671,34 @@ static void test_long_numbers(void)
     text[0] = '7';
     memcpy(text + DIGITS, "e-1000", 7);
     CHECK(number_of(text) == 0.7);
+}
+
+/* Halfway between two doubles, in as many digits as that can take: (2^54 - 1) *
+ * 2^-1075, to be rounded to even. The last digit decides. */
+static void test_longest_half(void)
+{
+    enum { DIGITS = 768 };
+    unsigned digit[DIGITS] = {0}, i, power; /* the lowest first */
+    uint64_t rest = ((uint64_t)1 << 54) - 1;
+    char text[DIGITS + 16];
+    CHECK_IN("the longest half");
+    for (i = 0; i < DIGITS; i++, rest /= 10)
+        digit[i] = (unsigned)(rest % 10);
+    for (power = 0; power < 1075; power++) {
+        unsigned carry = 0;
+        for (i = 0; i < DIGITS; i++) {
+            carry += digit[i] * 5;
+            digit[i] = carry % 10;
+            carry /= 10;
+        }
+    }
+    for (i = 0; i < DIGITS; i++)
+        text[i] = (char)('0' + digit[DIGITS - 1 - i]);
+    CHECK(text[0] != '0' && text[DIGITS - 1] == '5');
+    memcpy(text + DIGITS, "e-1075", 7);
+    CHECK(number_of(text) == 2 * DBL_MIN);
+    text[DIGITS - 1] = '4';
+    CHECK(number_of(text) < 2 * DBL_MIN);
 }
 
 static void test_integers(void)
@@ -683,6 +738,7 @@ static void test_integers(void)
         {"12345678901234567890e-1", 1234567890123456789},
         {"9223372036854775807.0e0", INT64_MAX},
         {"0e999999999", 0},
+        {"0e99999999999", 0},
         {"0.000e5", 0},
         {"5e-1", 0},
     };
@@ -1131,6 +1187,7 @@ int main(void)
     test_accepted();
     test_refused();
     test_prefixes();
+    test_beginnings();
     test_depth();
     test_strings();
     test_keys();
@@ -1139,6 +1196,7 @@ int main(void)
     test_walking();
     test_doubles();
     test_long_numbers();
+    test_longest_half();
     test_integers();
     test_write_strings();
     test_write_any_bytes();

@@ -46,6 +46,35 @@ static void test_idle(bool secure)
     }
 }
 
+/* At each step some time passes. */
+static bool pass_time(void *user)
+{
+    (void)user;
+    torture.now += 10;
+    return false;
+}
+
+/* Whatever takes longer than idle_timeout_ms is no silence while something is
+ * done: connecting, a handshake, sending, reading, nor what was before. */
+static void test_progress(bool secure)
+{
+    torture_client it = {0};
+    CHECK_IN("progress, secure %d", secure);
+    it.pauses = true;
+    it.peer.cut = SCRIPT_RANDOM;
+    it.peer.write_most = secure ? 0 : 50;
+    torture_open(&it, NULL, secure);
+    it.client->options.idle_timeout_ms = secure ? 45 : 15;
+    it.client->options.cancelled = pass_time;
+    script_reply(&it.peer, 200, HALO);
+    script_reply(&it.peer, 200, HALO);
+    check_ask(&it, PUTER_OK);
+    torture.now += 3000;
+    check_ask(&it, PUTER_OK);
+    CHECK_INT(it.peer.opens, 1);
+    torture_close(&it);
+}
+
 /* Once something of a reply has come. */
 static bool is_cancelled(void *user)
 {
@@ -245,6 +274,7 @@ int main(void)
     torture_start();
     do {
         test_idle(secure);
+        test_progress(secure);
         test_not_reused(secure);
         test_left_stream(secure);
         secure = !secure;

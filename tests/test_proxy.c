@@ -100,6 +100,7 @@ static void test_spellings(void)
         {"proxy.example", "proxy.example", 80, NULL},
         {"http://Proxy.Example:3128/", "proxy.example", 3128, NULL},
         {"HTTP://proxy.example:3128", "proxy.example", 3128, NULL},
+        {"http://A.To.Z:1", "a.to.z", 1, NULL},
         {"http://127.0.0.1:1", "127.0.0.1", 1, NULL},
         {"http://[::1]:3128", "::1", 3128, NULL},
         {"http://joe:s3cret@[::1]:3128", "::1", 3128, CREDENTIALS},
@@ -112,6 +113,7 @@ static void test_spellings(void)
         {"http://j%40e:a%3Ab%2Fc%25@p:1", "p", 1, "akBlOmE6Yi9jJQ=="},
         {"http://joe:a@b:c@p:1", "p", 1, "am9lOmFAYjpj"},
         {"http://joe:%zz%4@p:1", "p", 1, "am9lOiV6eiU0"},
+        {"http://joe:%00x@p:1", "p", 1, "am9lOiUwMHg="},
         {"http://joe:%C3%A9%0d%0aX@p:1", "p", 1, "am9lOsOpDQpY"},
     };
     size_t i;
@@ -301,6 +303,37 @@ static void test_early_ends(void)
         CHECK_INT(peer.request_count, 1);
         script_close(&peer, client);
     }
+}
+
+/* What is lost behind a yes is the service's connection, of which no reply has
+ * come. */
+static void test_lost_behind_yes(void)
+{
+    script peer = {0};
+    puter_client *client = open_through(&peer, "https://example.org", PROXY);
+    CHECK_IN("lost behind a yes");
+    script_text(&peer, YES);
+    script_current(&peer)->end = SCRIPT_RESET;
+    script_current(&peer)->end_late = true;
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_CLOSED);
+    check_message(client, PUTER_ERR_CLOSED);
+    CHECK_INT(puter_last_error(client)->http_status, 0);
+    script_close(&peer, client);
+}
+
+/* Nor does a transport that brings TLS of its own need leave. */
+static void test_secure_transport(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    CHECK_IN("a transport with TLS of its own");
+    options.api_origin = "http://example.org";
+    peer.secure = true;
+    client = script_open(&peer, &options);
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    script_close(&peer, client);
 }
 
 /* Plain http to this machine needs no leave, but through another one it does:
@@ -866,6 +899,8 @@ int main(void)
     test_yes();
     test_no();
     test_early_ends();
+    test_lost_behind_yes();
+    test_secure_transport();
     test_exposed_token();
     test_no_answer();
     test_kept_tunnel();

@@ -247,6 +247,8 @@ static const fault faults[] = {
     {"more addresses than are tried", CONNECT, ENETUNREACH, 0, 9,
      PUTER_ERR_CONNECT, TRIED("8")},
     {"a poll that fails", ARRIVE, EINTR, 1, 1, PUTER_OK, ""},
+    {"a poll that always fails", ARRIVE, ENOMEM, 0, 1, PUTER_ERR_TIMEOUT,
+     "no connection to host.test port 80 within connect_timeout_ms (1000)"},
     {"a silent address", ARRIVE, 0, 0, 1, PUTER_ERR_TIMEOUT,
      "no connection to host.test port 80 within connect_timeout_ms (1000)"},
     {"two silent addresses", ARRIVE, 0, 0, 2, PUTER_ERR_TIMEOUT,
@@ -302,11 +304,12 @@ static void check_message(const puter_client *client, const fault *it)
 
 static void check_fault(const fault *it)
 {
-    int before = dup(0), after;
+    int before = dup(0), after; /* the lowest descriptor that is free */
     puter_client *client = open_client("http://host.test", 1000);
     puter_reply reply;
     puter_result result;
     CHECK_IN("%s", it->name);
+    close(before);
     start(it);
     result = puter_ask(client, NULL, "Halo", &reply);
     CHECK_STR(puter_result_name(result),
@@ -318,9 +321,8 @@ static void check_fault(const fault *it)
     CHECK(it->times == 0 || machine.failed == it->times);
     puter_reply_free(&reply);
     puter_close(client);
-    close(before);
-    after = dup(0); /* the lowest that is free: none is left open */
-    CHECK_INT(after, before);
+    after = dup(0);
+    CHECK_INT(after, before); /* none is left open */
     close(after);
 }
 
@@ -358,6 +360,39 @@ static void test_no_limit(void)
     puter_close(client);
 }
 
+/* Nor is an event loop told of one. */
+static void test_no_limit_of_a_loop(void)
+{
+    static const fault silence = {"", ARRIVE, 0, 0, 2, PUTER_OK, ""};
+    puter_request request = {0};
+    puter_client *client = open_client("http://host.test", -1);
+    CHECK_IN("no limit of a loop");
+    client->options.nonblocking = true;
+    request.prompt = "Halo";
+    start(&silence);
+    machine.now = 1000;
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    CHECK_INT(puter_client_deadline(client), -1);
+    puter_close(client);
+}
+
+/* Each exchange asks for the addresses, and tries them all. */
+static void test_again(void)
+{
+    static const fault refused = {"", REFUSE, ECONNREFUSED, 0, 2, 0, ""};
+    puter_client *client = open_client("http://host.test", 1000);
+    int i;
+    CHECK_IN("again");
+    start(&refused);
+    for (i = 1; i < 8; i++) {
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_CONNECT);
+        CHECK(strstr(puter_last_error(client)->message, TRIED("2")));
+        CHECK_INT(machine.lookups, i);
+        CHECK_INT(machine.connects, 2 * i);
+    }
+    puter_close(client);
+}
+
 /* Its two addresses are known, and asked for one by one. */
 static void test_localhost(void)
 {
@@ -376,6 +411,8 @@ int main(void)
     test_faults();
     test_silent_address();
     test_no_limit();
+    test_no_limit_of_a_loop();
+    test_again();
     test_localhost();
     return check_done();
 }

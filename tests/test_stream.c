@@ -251,6 +251,37 @@ static void test_plain_errors(void)
     }
 }
 
+/* The status says it, whatever the type. */
+static void test_failed_lines(void)
+{
+    script peer = {0};
+    script_bytes log = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("lines of a failure");
+    script_typed_reply(&peer, 500, LINES, "{\"message\":\"no\"}\n");
+    note_stream(&log, client, &halo);
+    CHECK_STR(log.bytes, "PUTER_ERR_SERVICE");
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_ERR_SERVICE);
+    free(log.bytes);
+    script_close(&peer, client);
+}
+
+/* A stream that never began need not be ended. */
+static void test_not_begun(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
+    CHECK_IN("not begun");
+    script_reply(&peer, 402, "{\"code\":\"insufficient_funds\"}");
+    script_reply(&peer, 200, "{\"success\":true,\"result\":\"Halo\"}");
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_FUNDS);
+    CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
+    CHECK_STR(reply.text, "Halo");
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
 /* ---- the exchange as a whole -------------------------------------------- */
 
 static const char three[] = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n"
@@ -348,6 +379,7 @@ static void test_begin_inside(void)
     CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_ARGUMENT);
     CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
     CHECK_STR(reply.text, "ab");
+    CHECK_INT(puter_last_error(client)->http_status, 200);
     CHECK_INT(puter_last_error(client)->result, PUTER_OK);
     CHECK_STR(puter_last_error(client)->message, "");
     puter_reply_free(&reply);
@@ -407,6 +439,37 @@ static void test_discard(void)
     CHECK_INT(reply.usage.prompt_tokens, 11);
     puter_reply_free(&reply);
     free(log.bytes);
+    script_close(&peer, client);
+}
+
+/* It is for lines: what came whole stays, and of lines not even a half. */
+static void test_discard_others(void)
+{
+    static const char whole[] = "{\"success\":true,\"result\":\"Halo\"}";
+    puter_options options = {0};
+    script peer = {0};
+    puter_request request = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
+    CHECK_IN("discard, a plain reply");
+    request.prompt = "Halo";
+    request.discard = true;
+    script_reply(&peer, 200, whole);
+    CHECK_INT(puter_chat(client, &request, &reply), PUTER_OK);
+    CHECK_STR(reply.text, "Halo");
+    CHECK_STR(reply.json, whole);
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+    CHECK_IN("discard, half a line");
+    options.nonblocking = true;
+    client = script_open(&peer, &options);
+    script_lines(&peer, "{\"text\":", 64);
+    script_current(&peer)->replies[0].length -= 5; /* the last chunk */
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    CHECK(peer.handed > 0);
+    CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
+    CHECK_STR(reply.json, "");
+    puter_reply_free(&reply);
     script_close(&peer, client);
 }
 
@@ -562,6 +625,56 @@ static void test_discarded_limit(void)
     }
 }
 
+/* Where rounds of tools may have to repeat the text, it stays, and counts; as
+ * do lines for what they leave, once, and for this exchange. */
+static void test_discarded_counts(void)
+{
+    static const char text[] = "{\"type\":\"text\",\"text\":\"0123456789\"}\n";
+    static const char image[] =
+        "{\"type\":\"image\",\"image\":\"data:image/png;base64,\"}\n";
+    static const struct {
+        const char *first, *rest;
+        int count; /* of the rest */
+        bool tools;
+        puter_result result;
+    } rows[] = {
+        {text, text, 100, true, PUTER_ERR_LIMIT},
+        {text, text, 10, true, PUTER_OK},
+        {image, text, 100, false, PUTER_OK},
+        {image, image, 10, false, PUTER_OK},
+    };
+    puter_options options = {0};
+    puter_tool tool = {0};
+    size_t i;
+    options.max_reply_bytes = 1000;
+    tool.name = "f";
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, &options);
+        puter_request request = {0};
+        script_bytes lines = {0};
+        int n;
+        CHECK_IN("what counts, %d", (int)i);
+        note(&lines, rows[i].first, strlen(rows[i].first));
+        for (n = 0; n < rows[i].count; n++)
+            note(&lines, rows[i].rest, strlen(rows[i].rest));
+        note(&lines, "", 1);
+        peer.cut = SCRIPT_BYTES;
+        request.prompt = "Halo";
+        request.discard = true;
+        request.tools = &tool;
+        request.tool_count = rows[i].tools;
+        for (n = 0; n < 2; n++) {
+            script_lines(&peer, lines.bytes, BY_LENGTH);
+            script_current(&peer)->end = SCRIPT_CLEAN;
+            CHECK_INT(puter_chat(client, &request, NULL), rows[i].result);
+            script_next_connection(&peer);
+        }
+        free(lines.bytes);
+        script_close(&peer, client);
+    }
+}
+
 /* Whatever stands behind a line that fails is no answer to the next question,
  * though the same connection served both before. */
 static void test_surplus(void)
@@ -651,6 +764,21 @@ static void test_half_discarded(void)
     script_close(&peer, client);
 }
 
+/* So is one that the thinking ends with. */
+static void test_half_thought(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_reply reply;
+    CHECK_IN("half a character of reasoning");
+    script_lines(&peer, "{\"type\":\"reasoning\",\"reasoning\":\"Hm\\ud83d\"}"
+                        "\n", BY_LINE);
+    CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
+    CHECK_STR(reply.reasoning, "Hm\xEF\xBF\xBD");
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
 /* Lines in the middle of an input that is full to its end: what a message
  * quotes of them ends with them. */
 static void test_full_input(void)
@@ -713,6 +841,32 @@ static void test_failure_stays(void)
     script_close(&peer, client);
 }
 
+/* What is out of place is told with nothing of the failure before it. */
+static void test_failure_apart(void)
+{
+    static const char lines[] =
+        "{\"text\":\"a\"}\n{\"type\":\"error\",\"code\":\"usage_limited\"}\n";
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    char reply[256];
+    CHECK_IN("failure apart");
+    snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Type: " LINES
+             "\r\nRetry-After: 5\r\nContent-Length: %d\r\n\r\n%s",
+             (int)strlen(lines), lines);
+    script_raw(&peer, reply, strlen(reply));
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, NULL), 1);
+    CHECK_INT(puter_stream_next(client, NULL), PUTER_ERR_FUNDS);
+    CHECK_STR(puter_last_error(client)->code, "usage_limited");
+    CHECK_INT(puter_last_error(client)->retry_after_ms, 5000);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_ARGUMENT);
+    CHECK_STR(puter_last_error(client)->code, "");
+    CHECK_INT(puter_last_error(client)->retry_after_ms, 0);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_ERR_FUNDS);
+    CHECK_STR(puter_last_error(client)->code, "usage_limited");
+    script_close(&peer, client);
+}
+
 /* A long stream of many events, over and over on one connection. */
 static void test_many_events(void)
 {
@@ -746,17 +900,23 @@ int main(void)
     test_plain_reply();
     test_stream_unasked();
     test_plain_errors();
+    test_failed_lines();
+    test_not_begun();
     test_end_early();
     test_end_in_silence();
     test_begin_inside();
     test_outside();
     test_discard();
+    test_discard_others();
     test_discarded_limit();
+    test_discarded_counts();
     test_surplus();
     test_slow_reader();
     test_half_discarded();
+    test_half_thought();
     test_full_input();
     test_failure_stays();
+    test_failure_apart();
     test_kept();
     test_odd_members();
     test_event_lines();

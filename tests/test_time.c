@@ -394,6 +394,32 @@ static void test_version_of_a_handshake(void)
     peer_stop(&other);
 }
 
+/* A limit on connecting is none on what follows: a loop is not told to call
+ * at once, over and over. */
+static void test_patience(void)
+{
+    static const conduct mute = {.name = "mute", .says = ""};
+    limit it = patient;
+    puter_request request = {0};
+    puter_client *client;
+    peer other;
+    int64_t cancel_at;
+    CHECK_IN("patience");
+    it.nonblocking = true;
+    it.connect_ms = SHORT_MS;
+    client = meet(&other, &mute, &it, &cancel_at);
+    request.prompt = "Halo";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    while (puter_client_events(client) != PUTER_READABLE) {
+        wait_for(client);
+        CHECK_INT(puter_stream_next(client, NULL), PUTER_WAIT);
+    }
+    pause_ms(2 * SHORT_MS);
+    CHECK(puter_client_deadline(client) > 0);
+    puter_close(client);
+    peer_stop(&other);
+}
+
 /* Between two tries there is a connection and nothing to wait for on it. */
 static void test_pause(void)
 {
@@ -418,6 +444,7 @@ static void test_pause(void)
     }
     CHECK_INT(next, PUTER_WAIT);
     CHECK_INT(puter_client_fd(client), -1);
+    CHECK_INT(puter_client_events(client), 0);
     CHECK(puter_client_deadline(client) > 0);
     puter_close(client);
     peer_stop(&other);
@@ -573,6 +600,7 @@ int main(void)
 {
     test_limits();
     test_slow_reply();
+    test_patience();
     test_pause();
     test_dead_address();
     test_version_of_a_handshake();

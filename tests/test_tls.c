@@ -20,6 +20,8 @@ static struct {
     bool bare;      /* no CA store is where systems have it */
     bool blind;     /* nothing is known of a file */
     bool forgetful; /* no TLS session can be had */
+    int changed;    /* of a file: what is known of it, by number */
+    int broken;     /* what setting up TLS comes to */
 } machine;
 
 static time_t machine_time(time_t *out)
@@ -44,6 +46,22 @@ static int machine_fstat(int file, struct stat *about)
     return machine.blind ? -1 : fstat(file, about);
 }
 
+static int machine_stat(const char *path, struct stat *about)
+{
+    int error = stat(path, about);
+    about->st_ino += machine.changed == 1;
+    about->st_size += machine.changed == 2;
+    about->st_mtime += machine.changed == 3;
+    about->st_ctime += machine.changed == 4;
+    return error;
+}
+
+static int machine_setup(mbedtls_ssl_context *ssl,
+                         const mbedtls_ssl_config *config)
+{
+    return machine.broken ? machine.broken : mbedtls_ssl_setup(ssl, config);
+}
+
 static int machine_get_session(const mbedtls_ssl_context *ssl,
                                mbedtls_ssl_session *session)
 {
@@ -64,6 +82,8 @@ static int machine_save_session(const mbedtls_ssl_session *session,
 #define getegid() (getegid() + machine.allied)
 #define access(path, mode) machine_access(path, mode)
 #define fstat(file, about) machine_fstat(file, about)
+#define stat(path, about) machine_stat(path, about)
+#define mbedtls_ssl_setup machine_setup
 #define mbedtls_ssl_get_session machine_get_session
 #define mbedtls_ssl_session_save machine_save_session
 #define PUTER_IMPLEMENTATION
@@ -74,6 +94,8 @@ static int machine_save_session(const mbedtls_ssl_session *session,
 #undef getegid
 #undef access
 #undef fstat
+#undef stat
+#undef mbedtls_ssl_setup
 #undef mbedtls_ssl_get_session
 #undef mbedtls_ssl_session_save
 
@@ -577,6 +599,28 @@ static void test_refused_again(const char *version)
     CHECK_INT(out.seen.received, 0);
 }
 
+/* A store that cannot be read trusts nobody, however long the chain. */
+static void test_unread_store(const char *version)
+{
+    static const char *const says[2] = {"nowhere", "ca_file"};
+    int i;
+    for (i = 0; i < 3; i++) {
+        row chain = {.name = "good"};
+        puter_options options = own_options();
+        cert_der store;
+        peer_job job;
+        outcome out;
+        CHECK_IN("no store for %d intermediates, %s", i, version);
+        chain.intermediates = i;
+        job = row_job(&chain, &store);
+        job.tls12 = strcmp(version, "TLSv1.2") == 0;
+        options.ca_file = "/nowhere/roots.pem";
+        out = ask(&job, HOST, &options);
+        check_outcome(&out, PUTER_ERR_CERT, says);
+        CHECK_INT(out.seen.received, 0);
+    }
+}
+
 /* What is refused for its certificate alone is accepted where none is looked
  * at. */
 static void test_insecure(const char *version)
@@ -998,6 +1042,51 @@ static void test_slow_record(const char *version)
     machine.later = 0;
     puter_close(client);
     CHECK(peer_end(&server));
+}
+
+/* The end of a connection is told, whatever became of the one before. */
+static void test_farewell(const char *version)
+{
+    puter_client *client;
+    peer_job job = {.reply = ANSWER, .again = 1, .more = 1};
+    CHECK_IN("farewell, %s", version);
+    client = begin_between(version, &job);
+    between.gone = true;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    puter_close(client);
+    CHECK(peer_end(&server));
+    CHECK_INT(server.seen.farewells, 1);
+}
+
+/* What Mbed TLS fails with before there is anything to see, and that it does
+ * not last. */
+static void test_broken_setup(void)
+{
+    static const struct {
+        int error;
+        puter_result result;
+        const char *says;
+    } failures[] = {
+        {MBEDTLS_ERR_SSL_ALLOC_FAILED, PUTER_ERR_NOMEM, "out of memory"},
+        {-0x0034, PUTER_ERR_TLS, "urandom"}, /* no entropy */
+        {MBEDTLS_ERR_SSL_BAD_INPUT_DATA, PUTER_ERR_TLS, "set-up"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof failures / sizeof *failures; i++) {
+        puter_client *client;
+        peer_job job = {.reply = ANSWER, .more = 1};
+        CHECK_IN("set-up fails with -0x%x", (unsigned)-failures[i].error);
+        client = begin_between("TLSv1.2", &job);
+        machine.broken = failures[i].error;
+        CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
+                  failures[i].result);
+        CHECK(strstr(puter_last_error(client)->message, failures[i].says));
+        machine.broken = 0;
+        CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+        puter_close(client);
+        CHECK(peer_end(&server));
+    }
 }
 
 /* ---- CA stores ---------------------------------------------------------- */
@@ -1447,6 +1536,7 @@ static const char *const clutter[] = {
     RIGHT_DIRECTORY "/notes", WRONG_DIRECTORY "/notes", EMPTY_DIRECTORY "/notes"
 };
 #define CLUTTER_LINK RIGHT_DIRECTORY "/gone"
+#define CLUTTER_PIPE RIGHT_DIRECTORY "/pipe"
 #define CLUTTER_DIRECTORY RIGHT_DIRECTORY "/more"
 
 static const char *const directories[] = {RIGHT_DIRECTORY, WRONG_DIRECTORY,
@@ -1466,6 +1556,7 @@ static void make_places(void)
     for (i = 0; i < sizeof clutter / sizeof *clutter; i++)
         write_file(clutter[i], &notes);
     CHECK_INT(symlink("nowhere", path_to(CLUTTER_LINK)), 0);
+    CHECK_INT(mkfifo(path_to(CLUTTER_PIPE), 0600), 0); /* nobody writes it */
     free(root.bytes);
     free(other.bytes);
     free(notes.bytes);
@@ -1477,6 +1568,7 @@ static void remove_places(void)
     for (i = 0; i < sizeof clutter / sizeof *clutter; i++)
         unlink(path_to(clutter[i]));
     unlink(path_to(CLUTTER_LINK));
+    unlink(path_to(CLUTTER_PIPE));
     unlink(path_to(RIGHT_FILE));
     unlink(path_to(WRONG_FILE));
     for (i = sizeof directories / sizeof *directories; i > 0; i--)
@@ -1490,6 +1582,76 @@ static void test_places(void)
     for (i = 0; i < sizeof places / sizeof *places; i++)
         try_place(&places[i]);
     remove_places();
+}
+
+/* Nothing of a store outlives it: neither its roots, nor that there were
+ * some. */
+static void test_replaced_store(const char *version)
+{
+    static const char *const untrusted[2] = {"issuer is unknown"};
+    static const char *const empty[2] = {"holds no CA certificate"};
+    static const row good = {.name = "good"};
+    cert_der ignored;
+    puter_options options = own_options();
+    peer_job job = row_job(&good, &ignored);
+    script_bytes contents[3] = {{0}, {0}, {0}};
+    puter_client *client;
+    puter_reply reply;
+    char origin[64], path[512];
+    int i;
+    CHECK_IN("a store that is replaced, %s", version);
+    put_root(&contents[0]);
+    put_others(&contents[1]);
+    add_text(&contents[2], "Nothing.\n");
+    snprintf(path, sizeof path, "%s", path_to("store"));
+    job.reply = UNTIL_END;
+    job.tls12 = strcmp(version, "TLSv1.2") == 0;
+    job.more = 2;
+    CHECK(peer_start(&server, &job));
+    snprintf(origin, sizeof origin, "https://" HOST ":%d", server.port);
+    options.api_origin = origin;
+    options.ca_file = path;
+    client = puter_open(&options);
+    for (i = 0; i < 3; i++) {
+        outcome out = {true, PUTER_OK, "", "", "", {{0}, 0, {0}, 0, 0, 0, 0,
+                                                    0, 0}};
+        write_file("store", &contents[i]);
+        out.result = puter_ask(client, "gpt-4", "Halo", &reply);
+        snprintf(out.text, sizeof out.text, "%s",
+                 out.result == PUTER_OK ? reply.text : "");
+        snprintf(out.message, sizeof out.message, "%s",
+                 puter_last_error(client)->message);
+        check_outcome(&out, i == 0 ? PUTER_OK : PUTER_ERR_CERT,
+                      i == 1 ? untrusted : empty);
+        puter_reply_free(&reply);
+        free(contents[i].bytes);
+    }
+    puter_close(client);
+    CHECK(peer_end(&server));
+    CHECK_INT(server.seen.requests, 1);
+    unlink(path);
+}
+
+/* Whatever the system says of a file's last change tells it from before. */
+static void test_marks(void)
+{
+    script_bytes store = {0};
+    puter_options options = own_options();
+    uint64_t marks[5];
+    int i, j;
+    put_root(&store);
+    write_file("store", &store);
+    options.ca_file = path_to("store");
+    for (i = 0; i < 5; i++) {
+        CHECK_IN("mark %d", i);
+        machine.changed = i;
+        marks[i] = puter__store_mark(&options, options.ca_file);
+        for (j = 0; j < i; j++)
+            CHECK(marks[j] != marks[i]);
+    }
+    machine.changed = 0;
+    unlink(options.ca_file);
+    free(store.bytes);
 }
 
 /* ---- sessions, taken up again ------------------------------------------- */
@@ -1570,6 +1732,39 @@ static void test_kept_sessions(const char *version)
     end_sessions(client, 0);
 }
 
+/* A session that a handshake has failed with may be why: it is tried once. */
+static void test_failed_sessions(const char *version)
+{
+    puter_options options = own_options();
+    puter_client *client = begin_sessions(version, 3, false, &options);
+    CHECK_IN("sessions behind a failure, %s", version);
+    client->own.write = write_between;
+    ask_whole(client);
+    between.gone = true;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
+    ask_whole(client);
+    end_sessions(client, 0);
+}
+
+/* The lowest descriptor that is free. */
+static int free_descriptor(void)
+{
+    int file = dup(0);
+    close(file);
+    return file;
+}
+
+static int count_files(void)
+{
+    DIR *files = opendir(directory);
+    int count = 0;
+    while (files && readdir(files))
+        count++;
+    if (files)
+        closedir(files);
+    return count;
+}
+
 static script_bytes read_session(void)
 {
     script_bytes content = {0};
@@ -1588,8 +1783,10 @@ static void check_load(const puter_options *options, puter_result wanted,
                        const char *says)
 {
     puter_client *client = puter_open(options);
+    int next = free_descriptor();
     CHECK_INT(puter_session_load(client, path_to("session")), wanted);
     CHECK(strstr(puter_last_error(client)->message, says) != NULL);
+    CHECK_INT(free_descriptor(), next);
     puter_close(client);
 }
 
@@ -1651,6 +1848,10 @@ static void check_foreign(const puter_options *options)
         other.bytes[session - whole.bytes] ^= 0x40;
         write_file("session", &other);
         check_load(options, PUTER_ERR_NOT_FOUND, "cannot use it");
+        other.bytes[session - whole.bytes] ^= 0x40;
+        other.bytes[session - 1 - whole.bytes] = ' ';
+        write_file("session", &other);
+        check_load(options, PUTER_ERR_NOT_FOUND, "damaged");
         write_file("session", &whole);
     }
     free(whole.bytes);
@@ -1672,6 +1873,8 @@ static void check_refused_files(puter_options options, const char *version)
     CHECK_IN("a session's file, readable by others, %s", version);
     CHECK_INT(chmod(path_to("session"), 0640), 0);
     check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
+    CHECK_INT(chmod(path_to("session"), 0604), 0);
+    check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
     CHECK_INT(chmod(path_to("session"), 0600), 0);
     CHECK_IN("a session's file that is none, %s", version);
     client = puter_open(&options);
@@ -1681,6 +1884,11 @@ static void check_refused_files(puter_options options, const char *version)
     CHECK(strstr(puter_last_error(client)->message, "must be a file"));
     CHECK_INT(puter_session_load(client, NULL), PUTER_ERR_NOT_FOUND);
     CHECK(strstr(puter_last_error(client)->message, "no path"));
+    CHECK_INT(mkfifo(path_to("pipe"), 0600), 0);
+    CHECK_INT(puter_session_load(client, path_to("pipe")),
+              PUTER_ERR_NOT_FOUND);
+    CHECK(strstr(puter_last_error(client)->message, "must be a file"));
+    unlink(path_to("pipe"));
     puter_close(client);
     CHECK_IN("a session's file of which nothing is known, %s", version);
     machine.blind = true;
@@ -1711,6 +1919,7 @@ static void check_failed_writes(puter_client *client)
 {
     static const rlim_t sizes[] = {0, 100};
     struct rlimit before, now;
+    int next = free_descriptor(), files = count_files();
     size_t i;
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &before);
@@ -1718,23 +1927,23 @@ static void check_failed_writes(puter_client *client)
     for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         now.rlim_cur = sizes[i];
         CHECK_INT(setrlimit(RLIMIT_FSIZE, &now), 0);
+        errno = 0; /* as a write leaves it that was cut short */
         CHECK_INT(puter_session_save(client, path_to("session")),
                   PUTER_ERR_ARGUMENT);
         CHECK_INT(setrlimit(RLIMIT_FSIZE, &before), 0);
         script_check_failure(client, PUTER_ERR_ARGUMENT);
-        CHECK(access(path_to("session"), F_OK) != 0);
-        CHECK(access(path_to("session.new"), F_OK) != 0);
+        CHECK_INT(count_files(), files);
     }
     CHECK_INT(mkdir(path_to("held"), 0700), 0);
     CHECK_INT(puter_session_save(client, path_to("held")), PUTER_ERR_ARGUMENT);
-    CHECK(access(path_to("held.new"), F_OK) != 0);
     CHECK_INT(rmdir(path_to("held")), 0);
     machine.forgetful = true;
     CHECK_INT(puter_session_save(client, path_to("session")),
               PUTER_ERR_NOT_FOUND);
     script_check_failure(client, PUTER_ERR_NOT_FOUND);
     machine.forgetful = false;
-    CHECK(access(path_to("session"), F_OK) != 0);
+    CHECK_INT(count_files(), files);
+    CHECK_INT(free_descriptor(), next);
 }
 
 /* From one client to the next, through a file. */
@@ -1809,6 +2018,7 @@ static void test_changed_store(const char *version)
 static void test_sessions(const char *version)
 {
     test_kept_sessions(version);
+    test_failed_sessions(version);
     test_saved_sessions(version);
     test_changed_store(version);
 }
@@ -1878,6 +2088,7 @@ int main(void)
     for (i = 0; i < sizeof versions / sizeof *versions; i++) {
         test_certificates(versions[i]);
         test_refused_again(versions[i]);
+        test_unread_store(versions[i]);
         test_insecure(versions[i]);
         test_connections(versions[i]);
         test_lost_while_sending(versions[i], true);
@@ -1885,6 +2096,8 @@ int main(void)
         test_ended_while_sending(versions[i]);
         test_ticket_while_sending(versions[i]);
         test_slow_record(versions[i]);
+        test_farewell(versions[i]);
+        test_replaced_store(versions[i]);
         test_sessions(versions[i]);
     }
     test_forgotten_verdict();
@@ -1892,6 +2105,8 @@ int main(void)
     test_other_spellings();
     test_stores();
     test_places();
+    test_marks();
+    test_broken_setup();
     rmdir(directory);
     peer_close(&server);
     free_keys();

@@ -314,6 +314,27 @@ static void test_missing_ids(void)
     bench_close(&it);
 }
 
+/* Nor may the calls of another round have it, which may follow at once. */
+static void test_missing_ids_of_rounds(void)
+{
+    bench it;
+    puter_reply reply;
+    puter_json *turns;
+    CHECK_IN("missing ids of rounds");
+    bench_open(&it, NULL);
+    script_reply(&it.peer, 200, OPENAI("null", CALL("", "time", "{}")));
+    script_reply(&it.peer, 200, OPENAI("null", CALL("", "time", "{}")));
+    script_reply(&it.peer, 200, DONE);
+    CHECK_INT(ask(&it, false, &reply), PUTER_OK);
+    turns = puter_json_parse(reply.turns, strlen(reply.turns), NULL);
+    CHECK(!same_string(
+        puter_json_get(puter_json_root(turns), "[1].tool_call_id"),
+        puter_json_get(puter_json_root(turns), "[3].tool_call_id")));
+    puter_json_free(turns);
+    puter_reply_free(&reply);
+    bench_close(&it);
+}
+
 /* ---- what a tool says --------------------------------------------------- */
 
 static void test_outcomes(void)
@@ -641,6 +662,27 @@ static void test_streams(void)
     check_stream(SCRIPT_RANDOM, true);
 }
 
+/* What one round thought does not hide what the next one does. */
+static void test_thoughts_of_rounds(void)
+{
+    bench it;
+    puter_reply reply;
+    CHECK_IN("thoughts of rounds");
+    bench_open(&it, NULL);
+    script_typed_reply(&it.peer, 200, LINES,
+                       "{\"type\":\"reasoning\",\"reasoning\":\"Hmmm\"}\n"
+                       USE("c1", "time", "{}") "\n");
+    script_typed_reply(&it.peer, 200, LINES,
+                       "{\"type\":\"reasoning\",\"reasoning\":\"Aha\"}\n"
+                       TEXT("Two") "\n");
+    CHECK_INT(ask(&it, true, &reply), PUTER_OK);
+    CHECK_STR(it.log.bytes, "reasoning Hmmm\ncall c1 time{}\n"
+                            "run c1 time{}\nreasoning Aha\ntext Two\n");
+    CHECK_STR(reply.reasoning, "Aha");
+    puter_reply_free(&reply);
+    bench_close(&it);
+}
+
 /* What is not kept for the caller is still the model's own turn. */
 static void test_discarded_stream(void)
 {
@@ -961,6 +1003,7 @@ int main(void)
     test_second_request();
     test_exact_arguments();
     test_missing_ids();
+    test_missing_ids_of_rounds();
     test_outcomes();
     test_json_outcome();
     test_calls_left();
@@ -970,6 +1013,7 @@ int main(void)
     test_usage_of_rounds();
     test_endless_debt();
     test_streams();
+    test_thoughts_of_rounds();
     test_discarded_stream();
     test_ended_early();
     test_compaction_of_rounds();

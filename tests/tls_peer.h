@@ -77,6 +77,7 @@ typedef struct peer_seen {
     int resumed;       /* taken back */
     size_t received;   /* bytes, decrypted */
     int requests;      /* whole ones */
+    int farewells;     /* close_notify in place of one */
 } peer_seen;
 
 typedef struct peer {
@@ -249,6 +250,7 @@ static inline bool peer_read_request(peer_state *state)
     bool whole = false;
     while (!whole) {
         int count = mbedtls_ssl_read(&state->ssl, piece, sizeof piece);
+        state->seen.farewells += count == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY;
         if (count <= 0)
             break;
         state->seen.received += (size_t)count;
