@@ -76,6 +76,21 @@ static size_t count_secrets(const void *memory, size_t size)
     return count;
 }
 
+/* A piece of a TLS session, by which others could read along. */
+static struct {
+    char bytes[32];
+    bool known;
+} session;
+
+static size_t count_session(const char *memory, size_t size)
+{
+    size_t count = 0, at;
+    for (at = 0; session.known && at + sizeof session.bytes <= size; at++)
+        count += memcmp(memory + at, session.bytes,
+                        sizeof session.bytes) == 0;
+    return count;
+}
+
 /* ---- memory that is given back ------------------------------------------ */
 
 static size_t given_back; /* secrets that were in it */
@@ -86,9 +101,10 @@ typedef union header {
     long double aligned;
 } header;
 
+/* Empty: what others have left there is not the library's. */
 static void *watched_malloc(size_t size)
 {
-    header *block = (header *)malloc(sizeof *block + size);
+    header *block = (header *)calloc(1, sizeof *block + size);
     if (block)
         block->size = size;
     return block ? block + 1 : NULL;
@@ -99,6 +115,8 @@ static void watched_free(void *memory)
     if (!memory)
         return;
     given_back += count_secrets(memory, ((header *)memory - 1)->size);
+    given_back += count_session((const char *)memory,
+                                ((header *)memory - 1)->size);
     free((header *)memory - 1);
 }
 
@@ -358,6 +376,69 @@ static void test_proxies(void)
     test_proxy("SSH-2.0-OpenSSH\r\n\r\n");
 }
 
+/* What the proxy was asked is gone before its buffer serves again, and has not
+ * been moved, however long the service's name is. */
+static void test_proxy_hosts(void)
+{
+    char refusal[3000], origin[128], name[64];
+    int length;
+    memset(name, 'x', sizeof name);
+    memset(refusal, 'x', sizeof refusal);
+    memcpy(refusal, "{\"message\":\"", 12);
+    memcpy(refusal + sizeof refusal - 3, "\"}", 3);
+    for (length = 1; length < 60; length++) {
+        puter_options options = {0};
+        script peer = {0};
+        puter_client *client;
+        CHECK_IN("proxy to a host of %d characters", length);
+        snprintf(origin, sizeof origin, "https://%.*s", length, name);
+        options.token = TOKEN_TEXT;
+        options.api_origin = origin;
+        options.proxy = "http://" USER ":" PASSWORD_TEXT "@proxy.example:3128";
+        peer.secure = true;
+        script_raw(&peer, "HTTP/1.1 200 OK\r\n\r\n", 19);
+        script_reply(&peer, 400, refusal);
+        client = script_open(&peer, &options);
+        ask(client, "Halo");
+        script_close(&peer, client);
+        CHECK_INT(given_back, 0);
+    }
+}
+
+/* ---- TLS sessions ------------------------------------------------------- */
+
+/* The first time shows what the others must not leave behind. */
+static void test_session(void)
+{
+    char content[4096], path[64];
+    const char *at;
+    standin service;
+    puter_client *client;
+    FILE *file;
+    CHECK_IN("a session that is saved");
+    snprintf(path, sizeof path, "/tmp/test-secrets-%d", (int)getpid());
+    standin_start(&service, "2026", "none");
+    client = open_client(&service);
+    ask(client, "Halo");
+    CHECK_INT(puter_session_save(client, path), PUTER_OK);
+    file = fopen(path, "rb");
+    CHECK(file && fread(content, 1, sizeof content, file) > 200);
+    fclose(file);
+    at = (const char *)memchr(content, '\n', 200);
+    if (CHECK(at)) {
+        memcpy(session.bytes, at + 60, sizeof session.bytes);
+        session.known = true;
+    }
+    CHECK_INT(puter_session_save(client, path), PUTER_OK);
+    CHECK_INT(given_back, 0);
+    CHECK_INT(puter_session_load(client, path), PUTER_OK);
+    CHECK_INT(given_back, 0);
+    puter_close(client);
+    session.known = false;
+    unlink(path);
+    standin_stop(&service);
+}
+
 /* ---- certificates, whatever the environment says ------------------------ */
 
 /* Where all else is an option, only the variables that name roots are read,
@@ -399,6 +480,8 @@ int main(void)
     hide(BASIC, BASIC_TEXT);
     test_services();
     test_proxies();
+    test_proxy_hosts();
+    test_session();
     test_environments();
     return check_done();
 }

@@ -128,6 +128,10 @@ static void test_surrogates(void)
         {"{\"text\":\"\\ud83d\"}\n{\"type\":\"reasoning\",\"reasoning\":\"x\"}"
          "\n{\"text\":\"\\ude00\"}\n", "\xF0\x9F\x98\x80"},
         {"{\"text\":\"a\\ud83d\"}\n{\"text\":\"b\"}\n", "a\xEF\xBF\xBD" "b"},
+        /* one byte more than where there is room for what came alone */
+        {"{\"text\":\"aaaa\"}\n{\"text\":\"\\ud83d\"}\n"
+         "{\"text\":\"0123456789012345678901234567890\"}\n",
+         "aaaa\xEF\xBF\xBD" "0123456789012345678901234567890"},
         {"{\"text\":\"a\\ud83d\"}\n", "a\xEF\xBF\xBD"},
         {"{\"text\":\"a\\ud83d\"}\n{\"type\":\"usage\",\"usage\":{}}\n",
          "a\xEF\xBF\xBD"},

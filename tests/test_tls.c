@@ -1613,8 +1613,7 @@ static void test_replaced_store(const char *version)
     options.ca_file = path;
     client = puter_open(&options);
     for (i = 0; i < 3; i++) {
-        outcome out = {true, PUTER_OK, "", "", "", {{0}, 0, {0}, 0, 0, 0, 0,
-                                                    0, 0}};
+        outcome out = {0};
         write_file("store", &contents[i]);
         out.result = puter_ask(client, "gpt-4", "Halo", &reply);
         snprintf(out.text, sizeof out.text, "%s",

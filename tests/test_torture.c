@@ -586,6 +586,54 @@ static void test_tls(void)
     }
 }
 
+/* A request of several records, amid which another handshake is asked for: each
+ * byte arrives once, whatever of a record and an alert was still to be sent. */
+static void test_large_request(void)
+{
+    static char prompt[50000];
+    static const served replies[] = {{200, JSON, ANSWER_2025}};
+    size_t before;
+    int pauses;
+    memset(prompt, 'x', sizeof prompt - 1);
+    for (before = 1; before < sizeof prompt; before += 4000)
+        for (pauses = 0; pauses < 2; pauses++) {
+            torture_client c = {0};
+            puter_reply reply;
+            CHECK_IN("another handshake wanted after %zu bytes, pauses %d",
+                     before, pauses);
+            c.pauses = pauses;
+            c.renegotiates = true;
+            c.before = before;
+            torture_open(&c, NULL, true);
+            serve(&c.peer, replies, 1);
+            CHECK_INT(puter_ask(c.client, NULL, prompt, &reply), PUTER_OK);
+            CHECK_STR(reply.text, "Halo juga");
+            CHECK_INT(count_requests(&c.peer), 1);
+            CHECK(strstr(script_sent(&c.peer, 0), prompt));
+            puter_reply_free(&reply);
+            torture_close(&c);
+        }
+}
+
+/* An alert that could not be sent is no reason to leave a connection: it goes
+ * before the next request. */
+static void test_late_alert(void)
+{
+    static const served replies[] = {{200, JSON, ANSWER_2025},
+                                     {200, JSON, ANSWER_2026}};
+    torture_client c = {0};
+    int i;
+    CHECK_IN("a late alert");
+    c.pauses = c.spurious = true;
+    c.renegotiates = true;
+    torture_open(&c, NULL, true);
+    serve(&c.peer, replies, 2);
+    for (i = 0; i < 2; i++)
+        CHECK_INT(puter_ask(c.client, NULL, "Halo", NULL), PUTER_OK);
+    CHECK_INT(c.peer.opens, 1);
+    torture_close(&c);
+}
+
 /* ---- stores of roots ---------------------------------------------------- */
 
 static void test_store(const char *name, const puter_options *options)
@@ -823,6 +871,8 @@ int main(int argc, char **argv)
     torture_start();
     test_without_tls();
     test_tls();
+    test_large_request();
+    test_late_alert();
     test_stores();
     test_sessions();
     test_open();

@@ -201,7 +201,8 @@ typedef struct torture_client {
     bool pauses;   /* every call has to come twice */
     bool spurious; /* every other wait ends at once, for nothing */
     bool proxied;  /* there is a proxy before the peer's TLS */
-    bool renegotiates; /* the peer asks for another handshake, if it can */
+    bool renegotiates; /* the peer asks for another handshake, if it can: */
+    size_t before;     /* once so many bytes have come; 0: before it replies */
     bool unannounced; /* TLS ends without close_notify */
     int failure;   /* what a call gives that fails */
     /* its own */
@@ -289,9 +290,12 @@ static inline void torture_serve(torture_client *it)
         torture_tunnel(it);
         return;
     }
-    while ((count = mbedtls_ssl_read(&it->ssl, piece, sizeof piece)) > 0)
+    while ((count = mbedtls_ssl_read(&it->ssl, piece, sizeof piece)) > 0) {
         if (peer->write(peer->ctx, piece, (size_t)count) != count)
             abort();
+        if (it->before > 0 && it->peer.now->written >= it->before)
+            torture_renegotiate(it);
+    }
     if (count != MBEDTLS_ERR_SSL_WANT_READ) {
         it->end = 0; /* the client has left, or an alert refuses it */
         return;
