@@ -3480,8 +3480,7 @@ static bool puter__is_x509_error(int error)
 {
     int module = -error & 0x7F80;
     return module >= -MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE &&
-           module <= -MBEDTLS_ERR_X509_FATAL_ERROR && /* too long a chain */
-           error != MBEDTLS_ERR_X509_ALLOC_FAILED;
+           module <= -MBEDTLS_ERR_X509_FATAL_ERROR; /* too long a chain */
 }
 
 /* What an error of the library means, as far as it tells what to do. */
@@ -3534,6 +3533,9 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
         return (puter_result)tls->below_result; /* the caller says it all */
     if (error == MBEDTLS_ERR_SSL_CONN_EOF)
         return PUTER_ERR_CLOSED;
+    if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED ||
+        error == MBEDTLS_ERR_X509_ALLOC_FAILED)
+        return puter__fail_memory(tls->report);
     if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
         error == PUTER__BAD_CERTIFICATE)
         return puter__tls_refused(tls);
@@ -3543,8 +3545,6 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
                            "extension, curve, form or length of chain that "
                            "this Mbed TLS lacks",
                            tls->url->host);
-    if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED)
-        return puter__fail_memory(tls->report);
     code[--at] = '\0';
     do
         code[--at] = "0123456789ABCDEF"[rest & 15];

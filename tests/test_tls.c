@@ -1069,6 +1069,7 @@ static void test_broken_setup(void)
         const char *says;
     } failures[] = {
         {MBEDTLS_ERR_SSL_ALLOC_FAILED, PUTER_ERR_NOMEM, "out of memory"},
+        {MBEDTLS_ERR_X509_ALLOC_FAILED, PUTER_ERR_NOMEM, "out of memory"},
         {-0x0034, PUTER_ERR_TLS, "urandom"}, /* no entropy */
         {MBEDTLS_ERR_SSL_BAD_INPUT_DATA, PUTER_ERR_TLS, "set-up"},
     };
