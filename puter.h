@@ -2936,14 +2936,14 @@ typedef struct puter__tls {
     puter_result store_result; /* PUTER_OK, or that memory was short for it */
     const char *store;       /* its name, for messages in this handshake */
     puter_writer der;        /* the certificate being read from the store */
-    const mbedtls_x509_crt *chain; /* what the peer sent */
+    const mbedtls_x509_crt *chain; /* what the peer sent, while it is checked */
     mbedtls_ssl_context ssl;
     mbedtls_ssl_config config;
     mbedtls_ssl_session session; /* to resume by; only of a checked peer */
     bool has_session;
     int64_t checked;         /* when its certificate was, in seconds */
     uint64_t store_mark;     /* of the store it was held against */
-    mbedtls_x509_crt roots;  /* those that the chain can need */
+    mbedtls_x509_crt roots;  /* those that the chain can need, as long */
     mbedtls_x509_crt nobody; /* trusted before the chain is known: none */
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ctr_drbg_context random;
@@ -4361,7 +4361,7 @@ struct puter_client {
     puter__http http;
     puter_options options;   /* resolved; its strings are copies */
     puter__report report;
-    puter_error kept_error; /* to be repeated: the first route's, while the
+    puter_error kept_error;  /* to be repeated: the first route's, while the
                                 other is tried, or the exchange's */
     puter__url url;
     puter__url proxy;        /* port 0: none */
@@ -4373,6 +4373,12 @@ struct puter_client {
     puter__tls tls;
 #endif
 };
+
+/* Whether a model is asked. */
+static bool puter__is_chat(const puter_client *client)
+{
+    return client->kind <= PUTER__KIND_STREAM;
+}
 
 static puter_result puter__fail_client_memory(puter_client *client)
 {
@@ -4685,11 +4691,6 @@ static void puter__launch(puter_client *client)
 
 /* Types of JSON documents (RFC 6839 section 3.1); lines of JSON are none. */
 #define PUTER__JSON_TYPES "*/json* *+json*"
-
-static bool puter__is_chat(const puter_client *client)
-{
-    return client->kind <= PUTER__KIND_STREAM;
-}
 
 /* Whether the body is itself a result: no JSON, nor a page about a failure. */
 static bool puter__is_bytes(const puter_client *client)

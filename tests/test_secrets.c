@@ -423,7 +423,8 @@ static void test_session(void)
     CHECK_INT(puter_session_save(client, path), PUTER_OK);
     file = fopen(path, "rb");
     CHECK(file && fread(content, 1, sizeof content, file) > 200);
-    fclose(file);
+    if (file)
+        fclose(file);
     at = (const char *)memchr(content, '\n', 200);
     if (CHECK(at)) {
         memcpy(session.bytes, at + 60, sizeof session.bytes);

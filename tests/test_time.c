@@ -371,24 +371,29 @@ static void test_dead_address(void)
     peer_stop(&other);
 }
 
+/* Asks in an event loop, up to where only the peer is waited for. */
+static void begin_unheard(puter_client *client)
+{
+    static const puter_request request = {.prompt = "Halo"};
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    while (puter_client_events(client) != PUTER_READABLE) {
+        wait_for(client);
+        CHECK_INT(puter_stream_next(client, NULL), PUTER_WAIT);
+    }
+}
+
 /* No version is spoken before both sides know it. */
 static void test_version_of_a_handshake(void)
 {
     static const conduct mute = {.name = "mute", .says = "", .secure = true};
     limit it = patient;
-    puter_request request = {0};
     puter_client *client;
     peer other;
     int64_t cancel_at;
     CHECK_IN("version of a handshake");
     it.nonblocking = true;
     client = meet(&other, &mute, &it, &cancel_at);
-    request.prompt = "Halo";
-    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
-    while (puter_client_events(client) != PUTER_READABLE) {
-        wait_for(client);
-        CHECK_INT(puter_stream_next(client, NULL), PUTER_WAIT);
-    }
+    begin_unheard(client);
     CHECK_STR(puter_client_tls_version(client), "");
     puter_close(client);
     peer_stop(&other);
@@ -400,7 +405,6 @@ static void test_patience(void)
 {
     static const conduct mute = {.name = "mute", .says = ""};
     limit it = patient;
-    puter_request request = {0};
     puter_client *client;
     peer other;
     int64_t cancel_at;
@@ -408,12 +412,7 @@ static void test_patience(void)
     it.nonblocking = true;
     it.connect_ms = SHORT_MS;
     client = meet(&other, &mute, &it, &cancel_at);
-    request.prompt = "Halo";
-    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
-    while (puter_client_events(client) != PUTER_READABLE) {
-        wait_for(client);
-        CHECK_INT(puter_stream_next(client, NULL), PUTER_WAIT);
-    }
+    begin_unheard(client);
     pause_ms(2 * SHORT_MS);
     CHECK(puter_client_deadline(client) > 0);
     puter_close(client);
