@@ -314,6 +314,8 @@ typedef struct puter_message {
     size_t tool_call_count;
     const char *tool_call_id; /* of a tool's turn: which call it answers */
     const char *json;         /* instead of all that: a message as JSON */
+    size_t content_length;    /* where content has NULs in it (default: 0,
+                                 which means up to its NUL) */
     bool cache;               /* let the vendor cache the prompt to here */
 } puter_message;
 
@@ -1805,14 +1807,19 @@ PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
     puter__write_value(writer, text, length);
 }
 
+static void puter__write_text(puter_writer *writer, const char *key,
+                              const char *text, size_t length)
+{
+    puter_write_key(writer, key);
+    puter_write_chars(writer, text, length);
+}
+
 /* A member, where there is something to say. */
 static void puter__write_member(puter_writer *writer, const char *key,
                                 const char *value)
 {
-    if (value == NULL)
-        return;
-    puter_write_key(writer, key);
-    puter_write_string(writer, value);
+    if (value != NULL)
+        puter__write_text(writer, key, value, strlen(value));
 }
 
 /* >> json read ------------------------------------------------------------ */
@@ -5583,6 +5590,14 @@ static puter_result puter__check_part(puter_client *client,
     return PUTER_OK;
 }
 
+static size_t puter__content_length(const puter_message *message)
+{
+    if (message->content == NULL)
+        return 0;
+    return message->content_length > 0 ? message->content_length
+                                       : strlen(message->content);
+}
+
 static puter_result puter__check_message(puter_client *client,
                                          const puter_message *message,
                                          size_t index)
@@ -5592,7 +5607,7 @@ static puter_result puter__check_message(puter_client *client,
     if (message->json != NULL)
         return puter__check_json(client, "a message's json", message->json,
                                  true);
-    if (puter__is_empty(message->content) && message->part_count == 0 &&
+    if (puter__content_length(message) == 0 && message->part_count == 0 &&
         message->tool_call_count == 0)
         return puter__misuse(client,
                              "message %d is empty; the service refuses that",
@@ -5686,9 +5701,19 @@ static void puter__write_document(puter_writer *out, const char *text)
     puter_write_raw(out, text, strlen(text));
 }
 
+static void puter__write_text_block(puter_writer *out, const char *text,
+                                    size_t length)
+{
+    puter_write_begin_object(out);
+    puter__write_member(out, "type", "text");
+    puter__write_text(out, "text", text, length);
+    puter_write_end_object(out);
+}
+
 static void puter__write_url(puter_writer *out, const char *type,
                              const puter_part *part)
 {
+    puter_write_begin_object(out);
     puter__write_member(out, "type", type);
     puter_write_key(out, type);
     puter_write_begin_object(out);
@@ -5703,15 +5728,11 @@ static void puter__write_url(puter_writer *out, const char *type,
                                                       part->size));
     }
     puter_write_end_object(out);
+    puter_write_end_object(out);
 }
 
 static void puter__write_part(puter_writer *out, const puter_part *part)
 {
-    if (part->type == PUTER_PART_JSON) {
-        puter__write_document(out, part->text);
-        return;
-    }
-    puter_write_begin_object(out);
     switch (part->type) {
     case PUTER_PART_IMAGE:
         puter__write_url(out, "image_url", part);
@@ -5720,22 +5741,17 @@ static void puter__write_part(puter_writer *out, const puter_part *part)
         puter__write_url(out, "video_url", part);
         break;
     case PUTER_PART_FILE:
+        puter_write_begin_object(out);
         puter__write_member(out, "type", "file");
         puter__write_member(out, "puter_path", part->text);
+        puter_write_end_object(out);
+        break;
+    case PUTER_PART_JSON:
+        puter__write_document(out, part->text);
         break;
     default:
-        puter__write_member(out, "type", "text");
-        puter__write_member(out, "text", part->text);
+        puter__write_text_block(out, part->text, strlen(part->text));
     }
-    puter_write_end_object(out);
-}
-
-static void puter__write_text_block(puter_writer *out, const char *text)
-{
-    puter_part part = PUTER__ZERO;
-    part.text = text;
-    if (!puter__is_empty(text))
-        puter__write_part(out, &part);
 }
 
 /* Arguments as an object. A model may write what is none; then the text goes
@@ -5775,7 +5791,7 @@ static void puter__write_call(puter_writer *out, const puter_tool_call *call)
 static void puter__write_message(puter_writer *out,
                                  const puter_message *message)
 {
-    size_t i;
+    size_t i, length = puter__content_length(message);
     if (message->json != NULL) {
         puter__write_document(out, message->json);
         return;
@@ -5785,11 +5801,12 @@ static void puter__write_message(puter_writer *out,
                         message->role != NULL ? message->role : "user");
     puter__write_member(out, "tool_call_id", message->tool_call_id);
     if (message->part_count == 0 && message->tool_call_count == 0) {
-        puter__write_member(out, "content", message->content);
+        puter__write_text(out, "content", message->content, length);
     } else {
         puter_write_key(out, "content");
         puter_write_begin_array(out);
-        puter__write_text_block(out, message->content);
+        if (length > 0)
+            puter__write_text_block(out, message->content, length);
         for (i = 0; i < message->part_count; i++)
             puter__write_part(out, &message->parts[i]);
         for (i = 0; i < message->tool_call_count; i++)
@@ -6401,6 +6418,7 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
         puter__write_compaction(&compaction, reply->compaction);
     message.role = "assistant";
     message.content = reply->text;
+    message.content_length = reply->length;
     message.tool_calls = reply->tool_calls;
     message.tool_call_count = reply->tool_call_count;
     if (compaction.length > 0) {
@@ -6412,7 +6430,7 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     if (result == PUTER_OK)
         result = compaction.result;
     if (result == PUTER_OK &&
-        (!puter__is_empty(message.content) || message.part_count > 0 ||
+        (puter__content_length(&message) > 0 || message.part_count > 0 ||
          message.tool_call_count > 0))
         result = puter__history_message(history, &message);
     if (result != PUTER_OK)
@@ -7080,6 +7098,7 @@ static puter_result puter__next_round(puter_client *client)
     size_t i;
     message.role = "assistant";
     message.content = answer->text.writer.text;
+    message.content_length = answer->text.writer.length;
     message.tool_calls = puter__calls(client, &message.tool_call_count);
     for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++)
         result = puter__check_json(client, "the arguments of a tool's call",
@@ -7945,10 +7964,8 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
     puter_writer args = PUTER__ZERO;
     puter_write_begin_object(&args);
     puter__write_member(&args, "as", "keys");
-    if (prefix > 0) {
-        puter_write_key(&args, "pattern");
-        puter_write_chars(&args, pattern, prefix);
-    }
+    if (prefix > 0)
+        puter__write_text(&args, "pattern", pattern, prefix);
     return puter__call_with(client, "puter-kvstore", "list", &args,
                             puter__read_keys, pattern, reply);
 }

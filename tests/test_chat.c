@@ -400,6 +400,30 @@ static void test_turns(void)
                "{\"messages\":[{\"role\":\"user\",\"content\":\"one\"}]}");
 }
 
+/* A length counts NULs in a content; without one it ends at the first. */
+static void test_content_length(void)
+{
+    puter_message messages[3] = {
+        {.content = "\0one", .content_length = 4},
+        {.content = "two\0", .content_length = 4, .cache = true},
+        {.content = "three\0four"}};
+    puter_part part = {.text = "more"};
+    puter_request request = {0};
+    CHECK_IN("content with NULs");
+    messages[0].parts = &part;
+    messages[0].part_count = 1;
+    request.messages = messages;
+    request.message_count = COUNT(messages);
+    check_args(&request,
+               "{\"messages\":["
+               "{\"role\":\"user\",\"content\":["
+               "{\"type\":\"text\",\"text\":\"\\u0000one\"},"
+               "{\"type\":\"text\",\"text\":\"more\"}]},"
+               "{\"role\":\"user\",\"content\":\"two\\u0000\","
+               "\"cache_control\":{\"type\":\"ephemeral\"}},"
+               "{\"role\":\"user\",\"content\":\"three\"}]}");
+}
+
 static void test_parts(void)
 {
     puter_part parts[5] = {0};
@@ -2442,6 +2466,7 @@ int main(void)
     test_byte_order_marks();
     test_mode_and_stream();
     test_turns();
+    test_content_length();
     test_parts();
     test_image_bytes();
     test_large_image();

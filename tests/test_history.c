@@ -318,6 +318,26 @@ static void test_replies(void)
     }
 }
 
+/* Text is as long as the reply says, whatever is in it. */
+static void test_reply_with_nul(void)
+{
+    puter_history history = {0}, loaded = {0};
+    puter_writer saved = {0};
+    puter_reply reply = {0};
+    CHECK_IN("a reply with NULs");
+    reply.text = "\0a\0";
+    reply.length = 3;
+    CHECK_INT(puter_history_add_reply(&history, &reply), PUTER_OK);
+    check_history(&history, "[" TURN("assistant", "\\u0000a\\u0000") "]");
+    CHECK_INT(puter_history_save(&history, &saved), PUTER_OK);
+    CHECK_INT(puter_history_load(&loaded, saved.text, saved.length, NULL),
+              PUTER_OK);
+    check_history(&loaded, saved.text);
+    puter_writer_free(&saved);
+    puter_history_free(&loaded);
+    puter_history_free(&history);
+}
+
 /* Turns that no reply of ours has leave the history as it was. */
 static void test_bad_turns(void)
 {
@@ -1135,6 +1155,7 @@ int main(void)
     test_many_turns();
     test_refused_turns();
     test_replies();
+    test_reply_with_nul();
     test_bad_turns();
     test_bad_arguments();
     test_deep_arguments();

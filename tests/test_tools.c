@@ -155,6 +155,10 @@ static const struct {
      OPENAI("\"One \\u00e9\"", CALL("c1", "weather", "{}")),
      ASSISTANT(TEXT("One \xC3\xA9") "," USE("c1", "weather", "{}")) ","
      TOOL("c1", "22")},
+    {"a NUL in the text", NULL,
+     OPENAI("\"\\u0000One\"", CALL("c1", "weather", "{}")),
+     ASSISTANT(TEXT("\\u0000One") "," USE("c1", "weather", "{}")) ","
+     TOOL("c1", "22")},
     {"OpenAI, several", NULL,
      OPENAI("\"\"", CALL("c1", "weather", ROME) "," CALL("c2", "time", "")
             "," CALL("c3", "weather", "{ }")),
