@@ -1314,21 +1314,15 @@ static void puter__decimal_read(puter__decimal *d, const char *text,
     d->point += negative ? -exponent : exponent;
 }
 
-static double puter__double_from_bits(uint64_t bits, bool negative)
-{
-    double result;
-    bits |= (uint64_t)negative << 63;
-    memcpy(&result, &bits, sizeof result);
-    return result;
-}
-
-/* The nearest double, ties to even, by long division of two naturals: as
- * many quotient bits as the double has, then the remainder decides. */
+/* The nearest double without the sign, ties to even, by long division of two
+ * naturals: as many quotient bits as the double has, then the remainder
+ * decides. */
 static double puter__decimal_divide(const puter__decimal *d)
 {
     puter__natural upper, lower;
     int exponent = (int)d->point - d->count, shift, precision, order, i;
     uint64_t mantissa = 0;
+    double result;
     puter__natural_set(&upper, 0, 0);
     puter__natural_set(&lower, 1, 0);
     for (i = 0; i < d->count; i++)
@@ -1342,7 +1336,7 @@ static double puter__decimal_divide(const puter__decimal *d)
     } /* the value is upper / lower * 2^shift, and 1 <= upper / lower < 2 */
     precision = shift >= -1022 ? 53 : 53 + 1022 + shift;
     if (precision < 0)
-        return puter__double_from_bits(0, d->negative);
+        return 0;
     for (i = 0; i < precision; i++) {
         mantissa <<= 1;
         if (puter__natural_compare(&upper, &lower) >= 0) {
@@ -1356,8 +1350,9 @@ static double puter__decimal_divide(const puter__decimal *d)
     if (precision == 53) /* a carry goes on into the exponent, as it should */
         mantissa += ((uint64_t)(shift + 1023) << 52) - ((uint64_t)1 << 52);
     if (mantissa >> 52 >= 2047)
-        return d->negative ? -DBL_MAX : DBL_MAX;
-    return puter__double_from_bits(mantissa, d->negative);
+        return DBL_MAX;
+    memcpy(&result, &mantissa, sizeof result);
+    return result;
 }
 
 /* A JSON number as the nearest double; past the largest, the largest. */
@@ -1365,21 +1360,23 @@ static double puter__read_double(const char *text, size_t length)
 {
     puter__decimal d;
     int exponent, i;
-    double result = 0, power = 1;
+    double result, power = 1;
     puter__decimal_read(&d, text, length);
-    if (d.count == 0 || d.point < -330)
-        return puter__double_from_bits(0, d.negative);
-    if (d.point > 310)
-        return d.negative ? -DBL_MAX : DBL_MAX;
-    exponent = (int)d.point - d.count;
-    if (!PUTER__PLAIN_DOUBLE || d.count > 15 || abs(exponent) > 22)
-        return puter__decimal_divide(&d);
-    /* Digits and power are both exact, so one operation rounds right. */
-    for (i = 0; i < d.count; i++)
-        result = result * 10 + d.digit[i];
-    for (i = abs(exponent); i > 0; i--)
-        power *= 10;
-    result = exponent < 0 ? result / power : result * power;
+    exponent = (int)(d.point - d.count);
+    if (d.count == 0 || d.point < -330) {
+        result = 0;
+    } else if (d.point > 310) {
+        result = DBL_MAX;
+    } else if (!PUTER__PLAIN_DOUBLE || d.count > 15 || abs(exponent) > 22) {
+        result = puter__decimal_divide(&d);
+    } else { /* digits and power are exact, so one operation rounds right */
+        result = 0;
+        for (i = 0; i < d.count; i++)
+            result = result * 10 + d.digit[i];
+        for (i = abs(exponent); i > 0; i--)
+            power *= 10;
+        result = exponent < 0 ? result / power : result * power;
+    }
     return d.negative ? -result : result;
 }
 
