@@ -1194,11 +1194,10 @@ static void puter__natural_scale10(puter__natural *n, int exponent)
         puter__natural_multiply_add(n, 10, 0);
 }
 
+/* A number that is not 0, where the bits are 32 or more. */
 static void puter__natural_shift(puter__natural *n, int bits)
 {
     int words = bits / 32, i;
-    if (n->size == 0)
-        return;
     if (words > 0) {
         memmove(n->word + words, n->word, (size_t)n->size * sizeof *n->word);
         for (i = 0; i < words; i++)
@@ -1240,17 +1239,22 @@ static int puter__natural_compare(const puter__natural *a,
     return 0;
 }
 
-static void puter__natural_add(puter__natural *a, const puter__natural *b)
+/* a + b against c. */
+static int puter__natural_compare_sum(const puter__natural *a,
+                                      const puter__natural *b,
+                                      const puter__natural *c)
 {
+    puter__natural sum = *a;
     uint64_t carry = 0;
     int i;
     for (i = 0; i < b->size || carry != 0; i++) {
-        if (i >= a->size)
-            a->word[a->size++] = 0;
-        carry += (uint64_t)a->word[i] + (i < b->size ? b->word[i] : 0);
-        a->word[i] = (uint32_t)carry;
+        if (i >= sum.size)
+            sum.word[sum.size++] = 0;
+        carry += (uint64_t)sum.word[i] + (i < b->size ? b->word[i] : 0);
+        sum.word[i] = (uint32_t)carry;
         carry >>= 32;
     }
+    return puter__natural_compare(&sum, c);
 }
 
 /* a must not be less than b. */
@@ -1388,7 +1392,7 @@ static double puter__read_double(const char *text, size_t length)
 static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
                                   int *k)
 {
-    puter__natural r, s, m_low, m_high, sum;
+    puter__natural r, s, m_low, m_high;
     bool even = (mantissa & 1) == 0, low, high;
     int uneven = mantissa == (uint64_t)1 << 52 && exponent > -1074;
     int up = exponent > 0 ? exponent : 0, count = 0, bits = 0;
@@ -1398,9 +1402,9 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
     puter__natural_set(&s, 1, 1 + uneven + up - exponent);
     puter__natural_set(&m_low, 1, up);
     puter__natural_set(&m_high, 1, uneven + up);
-    /* floor(log10(value)) or one less: 1233 / 4096 is a bit under log10(2) */
-    *k = (exponent + bits - 1) * 1233;
-    *k = *k >= 0 ? *k / 4096 : -((-*k + 4095) / 4096) - 1;
+    /* floor(log10(value)) or one off, 1233 / 4096 being almost log10(2); 4096
+     * more keep from below 0 what is rounded down */
+    *k = (exponent + bits - 1 + 4096) * 1233 / 4096 - 1233;
     if (*k >= 0) {
         puter__natural_scale10(&s, *k);
     } else {
@@ -1408,16 +1412,11 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
         puter__natural_scale10(&m_low, -*k);
         puter__natural_scale10(&m_high, -*k);
     }
-    for (;;) { /* until r / s < 1, the top of the interval included */
-        sum = r;
-        puter__natural_add(&sum, &m_high);
-        if (puter__natural_compare(&sum, &s) < !even)
-            break;
+    /* until r / s < 1, the top of the interval included */
+    for (; puter__natural_compare_sum(&r, &m_high, &s) >= !even; ++*k)
         puter__natural_multiply_add(&s, 10, 0);
-        ++*k;
-    }
     do {
-        int value = 0, order;
+        int value = 0;
         puter__natural_multiply_add(&r, 10, 0);
         puter__natural_multiply_add(&m_low, 10, 0);
         puter__natural_multiply_add(&m_high, 10, 0);
@@ -1425,16 +1424,11 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
             puter__natural_subtract(&r, &s);
             value++;
         }
-        order = puter__natural_compare(&r, &m_low);
-        low = order < 0 || (order == 0 && even);
-        sum = r;
-        puter__natural_add(&sum, &m_high);
-        order = puter__natural_compare(&sum, &s);
-        high = order > 0 || (order == 0 && even);
+        low = puter__natural_compare(&r, &m_low) < even;
+        high = puter__natural_compare_sum(&r, &m_high, &s) >= !even;
         if (low && high) {
             puter__natural_shift(&r, 1);
-            order = puter__natural_compare(&r, &s);
-            low = order < 0 || (order == 0 && value % 2 == 0);
+            low = puter__natural_compare(&r, &s) < (value % 2 == 0);
         }
         digit[count++] = (char)('0' + value + (low || !high ? 0 : 1));
     } while (!low && !high);
