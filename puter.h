@@ -2388,9 +2388,7 @@ PUTER_API bool puter_json_bool(puter_value value)
 PUTER_API size_t puter_json_count(puter_value value)
 {
     const puter__node *node = puter__node_of(value);
-    return node != NULL && PUTER__TYPE(node) >= PUTER_ARRAY
-               ? node->info / PUTER__ONE
-               : 0;
+    return node != NULL ? node->info / PUTER__ONE : 0;
 }
 
 /* The cursor of a container: behind those of the containers around it, so
