@@ -2827,7 +2827,7 @@ static int puter__socket_wait(void *ctx, int events, int timeout_ms)
     item.fd = s->fd;
     item.events = (short)((events & PUTER_READABLE ? POLLIN : 0) |
                           (events & PUTER_WRITABLE ? POLLOUT : 0));
-    ready = poll(&item, s->fd >= 0, timeout_ms);
+    ready = poll(&item, 1, timeout_ms);
     if (ready < 0 && errno != EINTR)
         return PUTER_ERR_CLOSED;
     return ready > 0;
