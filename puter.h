@@ -2667,7 +2667,6 @@ static bool puter__url_authority(puter__url *url, const char *host)
 
 static bool puter__url_read(puter__url *url, const char *text)
 {
-    memset(url, 0, sizeof *url);
     url->secure = puter__listed("https://*", text);
     return (url->secure || puter__listed("http://*", text)) &&
            puter__url_authority(url, text + strlen("http://") + url->secure);
