@@ -4587,7 +4587,6 @@ static void puter__disconnect(puter_client *client)
 #endif
     client->transport->close(client->transport->ctx);
     client->connected = false;
-    client->reused = false;
     client->input_begin = client->input_end = 0;
 }
 
@@ -4648,13 +4647,10 @@ static int puter__fill(puter_client *client)
  * tells, unless a ticket came last. */
 static bool puter__still_good(puter_client *client)
 {
-    if (!client->connected)
-        return false;
-    if (puter__now() - client->idle_since <= 4000 &&
+    if (client->connected && puter__now() - client->idle_since <= 4000 &&
         puter__fill(client) == PUTER_WANT_READ)
         return true;
     puter__disconnect(client);
-    puter__forget_error(client);
     return false;
 }
 
@@ -4662,7 +4658,6 @@ static bool puter__still_good(puter_client *client)
 static void puter__launch(puter_client *client)
 {
     memset(&client->http, 0, sizeof client->http);
-    memset(&client->report.error, 0, sizeof client->report.error);
     puter__rewind(&client->answer->body);
     client->span_length = 0;
     client->sent = client->out_start;
@@ -4673,6 +4668,7 @@ static void puter__launch(puter_client *client)
     client->counted = client->answer->pieces;
     puter__touch(client);
     client->reused = puter__still_good(client);
+    memset(&client->report.error, 0, sizeof client->report.error);
     client->phase = client->reused ? PUTER__PHASE_SEND : PUTER__PHASE_CONNECT;
     client->connect_deadline =
         puter__deadline(client->options.connect_timeout_ms);
