@@ -6529,10 +6529,7 @@ static puter_result puter__read_line(puter_client *client)
     puter_value root;
     puter__block type;
     puter_result result;
-    while (length > 0 && (text[length - 1] == '\n' ||
-                          text[length - 1] == '\r' ||
-                          text[length - 1] == '\t' ||
-                          text[length - 1] == ' '))
+    while (length > 0 && memchr(" \t\r\n", text[length - 1], 4) != NULL)
         length--;
     client->told_length = length;
     if (length == 0)
