@@ -6877,10 +6877,9 @@ static bool puter__may_retry(const puter_client *client, puter_result result)
 static int64_t puter__retry_pause(const puter_client *client)
 {
     int asked = client->report.error.retry_after_ms;
-    int pause = client->retries < 3 ? 250 << client->retries : 2000;
-    int64_t jitter = (puter__now() * 7919 + (int64_t)(intptr_t)client / 16) %
-                     (pause / 4);
-    return asked > 0 ? asked : pause + (jitter < 0 ? -jitter : jitter);
+    unsigned pause = client->retries < 3 ? 250u << client->retries : 2000;
+    uint64_t jitter = (uint64_t)puter__now() * 7919 + (uintptr_t)client / 16;
+    return asked > 0 ? asked : (int64_t)(pause + jitter % (pause / 4));
 }
 
 /* The exchange has failed, for a reason that further calls repeat. */
