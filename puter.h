@@ -6796,7 +6796,7 @@ static puter_result puter__conclude(puter_client *client)
     client->idle_since = puter__now();
     result = client->streamed ? puter__conclude_stream(client)
                               : puter__conclude_whole(client);
-    if (result != PUTER_OK || client->phase != PUTER__PHASE_REPLIED)
+    if (result != PUTER_OK)
         return result;
     puter__settle(&client->answer->text.writer, &client->answer->text.high);
     puter__settle(&client->answer->reasoning.writer,
@@ -7250,8 +7250,7 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
         result = puter__repeat_error(client);
     else if (client->phase != PUTER__PHASE_REPLIED)
         puter__disconnect(client);
-    if (client->request != NULL && client->request->discard &&
-        client->streamed) {
+    if (client->streamed && client->request->discard) {
         client->line = client->answer->body.length;
         puter__discard_told(client, true);
     }
