@@ -4197,6 +4197,8 @@ static const struct {
     const char *driver;
     const char *models;
 } puter__drivers[] = {
+    {"openai-completion", "openai/*"}, /* sent without the vendor's prefix... */
+    {"claude", "anthropic/*"},         /* ...as is this */
     {"openai-completion", "gpt-* chatgpt-* o1* o3* o4*"},
     {"claude", "claude claude-*"},
     {"gemini", "gemini-*"},
@@ -4232,16 +4234,10 @@ static const struct {
 static const char *puter__driver_find(const char **name)
 {
     size_t i = 0;
-    if (puter__listed("openai/*", *name)) {
-        *name += strlen("openai/");
-        return "openai-completion";
-    }
-    if (puter__listed("anthropic/*", *name)) {
-        *name += strlen("anthropic/");
-        return "claude";
-    }
     while (!puter__listed(puter__drivers[i].models, *name))
         i++;
+    if (i < 2)
+        *name = strchr(*name, '/') + 1;
     return puter__drivers[i].driver;
 }
 
