@@ -5882,11 +5882,11 @@ static const char *puter__pinned(const puter_request *request)
 static void puter__arg_model(puter_client *client)
 {
     const char *name = client->request->model, *pinned, *driver;
-    puter_writer *full = &client->scratch;
+    puter_writer *out = &client->out;
     size_t i;
     if (name == NULL || !puter__arg(client, "model"))
         return;
-    puter__rewind(full);
+    puter__write_value(out, "\"", 1);
     if (client->route != PUTER_ROUTE_UNIFIED) {
         pinned = puter__pinned(client->request);
         driver = puter__driver_find(&name);
@@ -5899,12 +5899,10 @@ static void puter__arg_model(puter_client *client)
         }
         if (puter__same(driver, "openrouter") &&
             !puter__listed("openrouter:*", name))
-            puter__append_string(full, "openrouter:");
+            puter__append_string(out, "openrouter:");
     }
-    puter__append_string(full, name);
-    puter_write_string(&client->out, full->text);
-    if (full->result != PUTER_OK)
-        client->out.result = full->result;
+    puter__append_escaped(out, name, strlen(name));
+    puter__append_char(out, '"');
 }
 
 static void puter__write_args(puter_client *client)
