@@ -8072,16 +8072,13 @@ static void puter__keep_user(puter_client *client, const char *text,
         return;
     }
     for (i = 0; i < length; i++) {
-        char hex[4] = {'0', '0', '0', '0'};
-        if (text[i] == '%' && length - i > 2) {
-            memcpy(hex + 2, text + i + 1, 2);
-            if (puter__hex4(hex) > 0) {
-                *out++ = (char)puter__hex4(hex);
-                i += 2;
-                continue;
-            }
+        int byte = 0;
+        if (text[i] == '%') { /* behind the text are an '@' and a NUL */
+            const char hex[4] = {'0', '0', text[i + 1], text[i + 2]};
+            byte = puter__hex4(hex);
         }
-        *out++ = text[i];
+        *out++ = byte > 0 ? (char)byte : text[i];
+        i += byte > 0 ? 2 : 0;
     }
     if (memchr(text, ':', length) == NULL)
         *out++ = ':'; /* RFC 7617 has one always */
