@@ -868,7 +868,7 @@ static void puter__rewind(puter_writer *writer)
 static void puter__wipe(void *memory, size_t size)
 {
     void *(*volatile set)(void *, int, size_t) = memset;
-    if (memory != NULL && size > 0)
+    if (size > 0)
         set(memory, 0, size);
 }
 
