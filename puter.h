@@ -880,6 +880,13 @@ PUTER_API void puter_writer_free(puter_writer *writer)
     memset(writer, 0, sizeof *writer);
 }
 
+/* Frees what held a secret. */
+static void puter__wipe_free(puter_writer *writer)
+{
+    puter__wipe(writer->text, writer->capacity);
+    puter_writer_free(writer);
+}
+
 static char puter__lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -7431,8 +7438,7 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     else if (error != 0)
         result = puter__misuse(client, "TLS session %s: %s", path,
                                strerror(error));
-    puter__wipe(out.text, out.capacity);
-    puter_writer_free(&out);
+    puter__wipe_free(&out);
     return result;
 }
 
@@ -7457,8 +7463,7 @@ PUTER_API puter_result puter_session_load(puter_client *client,
         result = PUTER_ERR_NOMEM; /* of ours, or met on the way */
     else if (wrong != NULL)
         result = puter__fail_session(client, path, wrong);
-    puter__wipe(data.text, data.capacity);
-    puter_writer_free(&data);
+    puter__wipe_free(&data);
     puter_writer_free(&head);
     return result;
 }
@@ -8234,16 +8239,14 @@ PUTER_API void puter_close(puter_client *client)
 #ifndef PUTER_NO_TLS
     puter__tls_free(&client->tls);
 #endif
-    puter__wipe_request(client);
-    puter_writer_free(&client->out);
+    puter__wipe_free(&client->out);
     puter__answer_free(client->answer);
     PUTER_FREE(client->json.nodes);
     PUTER_FREE(client->input);
     for (i = 0; i < PUTER__COUNT(puter__strings); i++)
         puter__release(*puter__string(&client->options, i));
     puter__release(client->proxy_user);
-    puter__wipe(client->scratch.text, client->scratch.capacity);
-    puter_writer_free(&client->scratch);
+    puter__wipe_free(&client->scratch);
     puter__wipe(client, sizeof *client);
     PUTER_FREE(client);
 }
