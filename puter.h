@@ -7543,8 +7543,7 @@ PUTER_API puter_result puter_chat(puter_client *client,
 PUTER_API puter_result puter_ask(puter_client *client, const char *model,
                                  const char *prompt, puter_reply *reply)
 {
-    puter_request request;
-    memset(&request, 0, sizeof request);
+    puter_request request = PUTER__ZERO;
     request.model = model;
     request.prompt = prompt;
     return puter_chat(client, &request, reply);
