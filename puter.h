@@ -5567,8 +5567,6 @@ static puter_result puter__check_part(puter_client *client,
                    ? PUTER_OK
                    : puter__check_json(client, "a part", part->text, false);
     }
-    if (part->size > PUTER__REQUEST_MAX / 4 * 3)
-        return puter__fail_request(client, PUTER_ERR_LIMIT);
     if (part->mime_type == NULL &&
         puter__image_type(part->data, part->size) == NULL)
         return puter__misuse(client,
@@ -5669,7 +5667,7 @@ static puter_result puter__check_request(puter_client *client,
 static void puter__write_data_url(puter_writer *out, const void *data,
                                   size_t size, const char *mime_type)
 {
-    if (size > PUTER__REQUEST_MAX)
+    if (size > PUTER__REQUEST_MAX / 4 * 3)
         out->result = PUTER_ERR_LIMIT;
     puter__append_string(out, "\"data:");
     puter__append_escaped(out, mime_type, strlen(mime_type));
