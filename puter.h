@@ -6234,7 +6234,7 @@ static puter_result puter__history_pending(const puter_history *history,
             return result;
         if (i == last - 1)
             puter__pending_calls(pending, puter__member(root, "content"));
-        else if (pending->ids.result == PUTER_OK)
+        else
             puter__pending_remove(
                 pending,
                 puter_json_string(puter__member(root, "tool_call_id"), NULL));
