@@ -1657,8 +1657,8 @@ static puter_result puter__fail_memory(puter__report *report)
 
 /* >> json write ----------------------------------------------------------- */
 
-/* A value's text, behind a comma where one is due; then one is due. */
-static void puter__write_value(puter_writer *writer, const char *text,
+/* Behind a comma where one is due; then one is due. */
+PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
                                size_t length)
 {
     if (writer->comma)
@@ -1669,7 +1669,7 @@ static void puter__write_value(puter_writer *writer, const char *text,
 
 PUTER_API void puter_write_begin_object(puter_writer *writer)
 {
-    puter__write_value(writer, "{", 1);
+    puter_write_raw(writer, "{", 1);
     writer->comma = false;
 }
 
@@ -1681,7 +1681,7 @@ PUTER_API void puter_write_end_object(puter_writer *writer)
 
 PUTER_API void puter_write_begin_array(puter_writer *writer)
 {
-    puter__write_value(writer, "[", 1);
+    puter_write_raw(writer, "[", 1);
     writer->comma = false;
 }
 
@@ -1744,7 +1744,7 @@ static void puter__append_escaped(puter_writer *writer, const char *text,
     }
 }
 
-/* A string begins in one step, not by puter__write_value, by which a history
+/* A string begins in one step, not by puter_write_raw, by which a history
  * takes a sixth longer to write. */
 PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
                                  size_t length)
@@ -1779,30 +1779,24 @@ PUTER_API void puter_write_number(puter_writer *writer, double number)
         puter_write_null(writer);
         return;
     }
-    puter__write_value(writer, "", 0);
+    puter_write_raw(writer, "", 0);
     puter__append_double(writer, number);
 }
 
 PUTER_API void puter_write_integer(puter_writer *writer, int64_t number)
 {
-    puter__write_value(writer, "", 0);
+    puter_write_raw(writer, "", 0);
     puter__append_integer(writer, number);
 }
 
 PUTER_API void puter_write_bool(puter_writer *writer, bool value)
 {
-    puter__write_value(writer, value ? "true" : "false", value ? 4 : 5);
+    puter_write_raw(writer, value ? "true" : "false", value ? 4 : 5);
 }
 
 PUTER_API void puter_write_null(puter_writer *writer)
 {
-    puter__write_value(writer, "null", 4);
-}
-
-PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
-                               size_t length)
-{
-    puter__write_value(writer, text, length);
+    puter_write_raw(writer, "null", 4);
 }
 
 static void puter__write_text(puter_writer *writer, const char *key,
@@ -5891,7 +5885,7 @@ static void puter__arg_model(puter_client *client)
     size_t i;
     if (name == NULL || !puter__arg(client, "model"))
         return;
-    puter__write_value(out, "\"", 1);
+    puter_write_raw(out, "\"", 1);
     if (client->route != PUTER_ROUTE_UNIFIED) {
         pinned = puter__pinned(client->request);
         driver = puter__driver_find(&name);
@@ -7059,7 +7053,7 @@ static void puter__run_tool(puter_client *client, const puter_tool_call *call)
     puter__write_member(turns, "role", "tool");
     puter__write_member(turns, "tool_call_id", call->id);
     puter_write_key(turns, "content");
-    puter__write_value(turns, "\"", 1);
+    puter_write_raw(turns, "\"", 1);
     if (failed)
         puter__append_string(turns, "The tool failed: ");
     puter__append_escaped(turns, result.text, result.length);
