@@ -1579,20 +1579,14 @@ static void puter__say(puter__report *report, const char *text, size_t limit)
     size_t length = strlen(text);
     const char *stop = text + (length < limit ? length : limit);
     while (text < stop) {
-        size_t used = puter__secret_at(report, text, length);
+        size_t secret = puter__secret_at(report, text, length);
         int sequence = puter__utf8_length(text, length);
-        size_t size = (size_t)abs(sequence);
-        const char *piece = text;
-        if (used > 0) {
-            piece = "***";
-            size = 3;
-        } else {
-            used = size;
-            if (sequence < 0 || puter__is_control(text)) {
-                piece = sequence < 0 ? "?" : " ";
-                size = 1;
-            }
-        }
+        size_t used = secret > 0 ? secret : (size_t)abs(sequence);
+        const char *piece = secret > 0                ? "***"
+                            : sequence < 0            ? "?"
+                            : puter__is_control(text) ? " "
+                                                      : text;
+        size_t size = piece == text ? used : strlen(piece);
         if (report->length + size > room ||
             (piece == text && text + size > stop))
             break;
