@@ -7303,22 +7303,21 @@ static void puter__session_head(const puter_client *client, puter_writer *out)
 static int puter__file_replace(const char *path, const puter_writer *data)
 {
     puter_writer name = PUTER__ZERO;
-    int file, error = ENOMEM;
+    int file, error = 0;
     puter__append_string(&name, path);
     puter__append_string(&name, ".XXXXXX");
-    if (name.result == PUTER_OK) {
-        file = mkstemp(name.text); /* of mode 0600 */
-        error = file < 0 ? errno : 0;
+    errno = ENOMEM;
+    file = name.result == PUTER_OK ? mkstemp(name.text) : -1; /* mode 0600 */
+    if (file < 0) {
+        error = errno;
+    } else {
         errno = ENOSPC; /* where only a part can be written */
-        if (file >= 0 && write(file, data->text, data->length) !=
-                             (ssize_t)data->length)
+        if (write(file, data->text, data->length) != (ssize_t)data->length ||
+            rename(name.text, path) != 0) {
             error = errno;
-        if (file >= 0)
-            close(file);
-        if (error == 0 && rename(name.text, path) != 0)
-            error = errno;
-        if (error != 0 && file >= 0)
             unlink(name.text);
+        }
+        close(file);
     }
     puter_writer_free(&name);
     return error;
