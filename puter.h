@@ -5516,12 +5516,13 @@ static const char *puter__image_type(const void *data, size_t size)
 
 /* -- checks before anything is sent -- */
 
-/* Reads a caller's JSON into client->json; NULL is fine. */
+/* Reads a caller's JSON into client->json; NULL is fine and has no member. */
 static puter_result puter__check_json(puter_client *client, const char *what,
                                       const char *text, bool object)
 {
     puter__reading reading;
     puter_result result;
+    client->json.count = 0;
     if (text == NULL)
         return PUTER_OK;
     result = puter__json_read(&client->json, text, strlen(text), &reading);
@@ -5616,8 +5617,7 @@ static puter_result puter__check_extra(puter_client *client)
     puter_result result = puter__check_json(
         client, "extra_args", request->extra_args, true);
     size_t i = request->tool_count;
-    if (result != PUTER_OK || request->extra_args == NULL ||
-        request->max_tool_rounds < 0 ||
+    if (result != PUTER_OK || request->max_tool_rounds < 0 ||
         puter__is(puter__member(puter_json_root(&client->json), "messages"),
                   PUTER_MISSING))
         return result;
@@ -5845,8 +5845,7 @@ static void puter__write_tool(puter_writer *out, const puter_tool *tool)
 /* Begins a member of args, unless extra_args has one of that name. */
 static bool puter__arg(puter_client *client, const char *key)
 {
-    if (client->request->extra_args != NULL &&
-        !puter__is(puter__member(puter_json_root(&client->json), key),
+    if (!puter__is(puter__member(puter_json_root(&client->json), key),
                    PUTER_MISSING))
         return false;
     puter_write_key(&client->out, key);
@@ -5902,7 +5901,9 @@ static void puter__write_args(puter_client *client)
 {
     const puter_request *request = client->request;
     puter_writer *out = &client->out;
-    size_t i;
+    puter_value extra;
+    const char *text;
+    size_t i, length;
     puter_write_begin_object(out);
     if (puter__arg(client, "messages"))
         puter__write_messages(out, client);
@@ -5923,13 +5924,10 @@ static void puter__write_args(puter_client *client)
     }
     if (client->kind == PUTER__KIND_STREAM && puter__arg(client, "stream"))
         puter_write_bool(out, true);
-    if (request->extra_args != NULL) { /* its members, between its braces */
-        size_t length;
-        const char *text =
-            puter__span(puter_json_root(&client->json), &length);
-        if (puter_json_count(puter_json_root(&client->json)) > 0)
-            puter_write_raw(out, text + 1, length - 2);
-    }
+    extra = puter_json_root(&client->json);
+    text = puter__span(extra, &length);
+    if (puter_json_count(extra) > 0) /* its members, between its braces */
+        puter_write_raw(out, text + 1, length - 2);
     puter_write_end_object(out);
 }
 
