@@ -7642,7 +7642,7 @@ static puter_result puter__read_models(puter_client *client,
     puter_value root = puter_json_root(&client->json);
     puter_value list = puter__first_of(root, "models", "result");
     puter_writer *out = &client->answer->turns; /* unused by a list */
-    size_t i, length;
+    size_t i, length, quotes;
     if (!puter__is(list, PUTER_ARRAY))
         return puter__fail_reply(client, "there is no list of models");
     puter_write_begin_object(out);
@@ -7656,10 +7656,8 @@ static puter_result puter__read_models(puter_client *client,
                 out->result = client->scratch.result;
             continue;
         }
-        if (puter__is(model, PUTER_STRING)) /* with its quotes */
-            puter_write_raw(out, text - 1, length + 2);
-        else
-            puter_write_raw(out, text, length);
+        quotes = puter__is(model, PUTER_STRING) ? 1 : 0; /* one at each end */
+        puter_write_raw(out, text - quotes, length + 2 * quotes);
     }
     puter_write_end_array(out);
     puter_write_end_object(out);
