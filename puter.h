@@ -4999,20 +4999,27 @@ static const char *puter__or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
-/* A copy for the reply: a string decoded, any other value as its JSON; NULL
- * where the value is missing or null. */
-static const char *puter__keep_value(puter__answer *answer, puter_value value)
+/* A string decoded, any other value as its JSON; of null nothing. */
+static void puter__append_any(puter_writer *writer, puter_value value)
 {
     size_t length;
-    const char *text = puter__span(value, &length);
+    const char *json = puter__span(value, &length);
+    if (puter__is(value, PUTER_STRING))
+        puter__append_text(writer, value);
+    else if (puter_json_type(value) > PUTER_NULL)
+        puter__append(writer, json, length);
+}
+
+/* The same, copied for the reply; NULL where the value is missing or null. */
+static const char *puter__keep_value(puter__answer *answer, puter_value value)
+{
     puter_writer copy = PUTER__ZERO;
+    size_t length;
+    puter__span(value, &length);
     if (puter_json_type(value) <= PUTER_NULL ||
         !puter__piece_add(answer, length + 4, &copy))
         return NULL;
-    if (puter__is(value, PUTER_STRING))
-        puter__append_text(&copy, value);
-    else
-        puter__append(&copy, text, length);
+    puter__append_any(&copy, value);
     return copy.text;
 }
 
@@ -7746,19 +7753,13 @@ static puter_result puter__read_text(puter_client *client, const char *wanted)
     return result;
 }
 
-/* Any value: a string's characters, or its JSON; of null nothing. */
+/* Any value. */
 static puter_result puter__read_any(puter_client *client, const char *wanted)
 {
-    puter_writer *text = &client->answer->text.writer;
     puter_value value;
     puter_result result = puter__find_result(client, &value);
-    size_t length;
-    const char *json = puter__span(value, &length);
     (void)wanted;
-    if (puter__is(value, PUTER_STRING))
-        puter__append_text(text, value);
-    else if (puter_json_type(value) > PUTER_NULL)
-        puter__append(text, json, length);
+    puter__append_any(&client->answer->text.writer, value);
     return result;
 }
 
