@@ -5942,28 +5942,32 @@ static void puter__write_args(puter_client *client)
 static void puter__write_body(puter_client *client)
 {
     puter_writer *out = &client->out;
-    const puter_call_request *call = client->call;
-    const puter_request *request = client->request;
-    bool chat = puter__is_chat(client);
-    const char *driver = chat ? puter__pinned(request) : call->driver;
-    if (chat && client->route == PUTER_ROUTE_UNIFIED)
-        driver = "ai-chat";
-    else if (chat && driver == NULL)
-        driver = puter_driver_for_model(request->model);
+    puter_call_request call = PUTER__ZERO;
+    if (!puter__is_chat(client)) {
+        call = *client->call;
+    } else { /* a question is a call as well */
+        call.interface = "puter-chat-completion";
+        call.method = "complete";
+        call.test_mode = client->request->test_mode;
+        call.driver = puter__pinned(client->request);
+        if (client->route == PUTER_ROUTE_UNIFIED)
+            call.driver = "ai-chat";
+        else if (call.driver == NULL)
+            call.driver = puter_driver_for_model(client->request->model);
+    }
     puter_write_begin_object(out);
-    puter__write_member(out, "interface",
-                        chat ? "puter-chat-completion" : call->interface);
-    puter__write_member(out, "driver", driver);
-    puter__write_member(out, "method", chat ? "complete" : call->method);
-    if (chat ? request->test_mode : call->test_mode) {
+    puter__write_member(out, "interface", call.interface);
+    puter__write_member(out, "driver", call.driver);
+    puter__write_member(out, "method", call.method);
+    if (call.test_mode) {
         puter_write_key(out, "test_mode");
         puter_write_bool(out, true);
     }
     puter_write_key(out, "args");
-    if (chat)
+    if (puter__is_chat(client))
         puter__write_args(client);
     else
-        puter__write_document(out, call->args != NULL ? call->args : "{}");
+        puter__write_document(out, call.args != NULL ? call.args : "{}");
     puter_write_end_object(out);
 }
 
