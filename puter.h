@@ -6342,10 +6342,9 @@ static puter_result puter__history_value(puter_history *history,
         puter__pending_calls(pending, content);
         result = pending->ids.result;
     }
-    if (result == PUTER_OK)
-        return puter__history_take(history, role, &text);
-    puter_writer_free(&text);
-    return result;
+    if (result != PUTER_OK)
+        text.result = result;
+    return puter__history_take(history, role, &text);
 }
 
 static puter_result puter__history_array(puter_history *history,
