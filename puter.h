@@ -3963,7 +3963,7 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
                                           size_t name_length,
                                           const char *value, size_t length)
 {
-    if (http->tunnel && http->status >= 200 && http->status < 300)
+    if (http->tunnel && http->status / 100 == 2)
         return PUTER__STEP_LINE; /* no body follows, whatever these say (RFC
                                     9110 section 9.3.6) */
     switch (puter__field_find(name, name_length)) {
@@ -5371,10 +5371,9 @@ static const struct puter__refusal *puter__classify(const char *code,
     for (i = 0; i <= last; i++)
         if (puter__listed(puter__refusals[i].codes, code))
             return &puter__refusals[i];
-    for (i = 0; i < last; i++)
-        if (puter__refusals[i].status == status)
-            break;
-    if (i == last && status >= 400 && status < 500)
+    for (i = 0; i < last && puter__refusals[i].status != status; i++)
+        continue;
+    if (i == last && status / 100 == 4)
         i--; /* any other 4xx is one as 400 */
     return &puter__refusals[i];
 }
@@ -6757,7 +6756,7 @@ static puter_result puter__conclude_whole(puter_client *client)
     const puter__http *http = &client->http;
     puter__reading reading;
     puter_result result;
-    if (http->status >= 300 && http->status < 400)
+    if (http->status / 100 == 3)
         return puter__fail_redirect(client);
     if (puter__is_bytes(client)) {
         client->phase = PUTER__PHASE_REPLIED; /* bytes are the result */
