@@ -1402,16 +1402,15 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
     puter__natural r, s, m_low, m_high;
     bool even = (mantissa & 1) == 0, low, high;
     int uneven = mantissa == (uint64_t)1 << 52 && exponent > -1074;
-    int up = exponent > 0 ? exponent : 0, count = 0, bits = 0;
-    while (mantissa >> bits != 0)
-        bits++;
+    int up = exponent > 0 ? exponent : 0, count = 0;
     puter__natural_set(&r, mantissa, 1 + uneven + up);
     puter__natural_set(&s, 1, 1 + uneven + up - exponent);
     puter__natural_set(&m_low, 1, up);
     puter__natural_set(&m_high, 1, uneven + up);
     /* floor(log10(value)) or one off, 1233 / 4096 being almost log10(2); 4096
      * more keep from below 0 what is rounded down */
-    *k = (exponent + bits - 1 + 4096) * 1233 / 4096 - 1233;
+    *k = (puter__natural_bits(&r) - puter__natural_bits(&s) + 4096) * 1233 /
+             4096 - 1233;
     if (*k >= 0) {
         puter__natural_scale10(&s, *k);
     } else {
