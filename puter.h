@@ -6893,18 +6893,16 @@ static puter_result puter__recover(puter_client *client, puter_result result)
         puter__launch(client);
         return PUTER_OK;
     }
-    if (puter__may_retry(client, result)) {
-        int64_t until = puter__now() + puter__retry_pause(client);
-        if (until < client->total_deadline) {
-            client->retries++;
-            puter__forget_error(client);
-            client->pause_until = until;
-            client->phase = PUTER__PHASE_PAUSE;
-            return PUTER_OK;
-        }
+    client->pause_until = puter__now() + puter__retry_pause(client);
+    if (!puter__may_retry(client, result) ||
+        client->pause_until >= client->total_deadline) {
+        puter__give_up(client);
+        return result;
     }
-    puter__give_up(client);
-    return result;
+    client->retries++;
+    puter__forget_error(client);
+    client->phase = PUTER__PHASE_PAUSE;
+    return PUTER_OK;
 }
 
 /* -- events -- */
