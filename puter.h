@@ -6735,12 +6735,11 @@ static puter_result puter__read_reply(puter_client *client)
 static puter_result puter__conclude_stream(puter_client *client)
 {
     puter_result result = PUTER_OK;
+    client->told = ""; /* other input may stand where the last one did */
+    client->told_length = 0;
     if (client->line < client->answer->body.length) {
         puter__end_line(client); /* its LF is missing */
         result = puter__read_line(client);
-    } else {
-        client->told = ""; /* other input may stand where the last one did */
-        client->told_length = 0;
     }
     if (result != PUTER_OK)
         return result;
