@@ -1100,14 +1100,14 @@ static bool puter__matches(const char *pattern, size_t length,
     return pattern == end;
 }
 
-/* Whether one of a list's patterns, with spaces between, covers a name. */
+/* Whether one of a list's patterns, with a space between, covers a name. */
 static bool puter__listed(const char *list, const char *name)
 {
-    for (list += strspn(list, " "); *list != '\0'; list += strspn(list, " ")) {
-        size_t length = strcspn(list, " ");
+    size_t length;
+    for (; *list != '\0'; list += length + (list[length] == ' ')) {
+        length = strcspn(list, " ");
         if (puter__matches(list, length, name, true))
             return true;
-        list += length;
     }
     return false;
 }
