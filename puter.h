@@ -2763,14 +2763,11 @@ static int puter__socket_lookup(puter__socket *s, const char *host, int port)
 static puter_result puter__socket_resolve(puter__socket *s, const char *host,
                                           int port)
 {
-    int error;
-    s->next = s->problem = 0;
-    if (puter__is_localhost(host)) {
-        error = puter__socket_lookup(s, "127.0.0.1", port);
+    bool local = puter__is_localhost(host);
+    int error = puter__socket_lookup(s, local ? "127.0.0.1" : host, port);
+    if (local)
         puter__socket_lookup(s, "::1", port);
-    } else {
-        error = puter__socket_lookup(s, host, port);
-    }
+    s->next = s->problem = 0;
     if (error == EAI_MEMORY)
         return puter__fail_memory(s->report);
     if (error != 0 || s->count == 0)
