@@ -7356,8 +7356,7 @@ static const char *puter__session_take(puter_client *client,
     int64_t checked;
     uint64_t mark;
     size_t size;
-    if (data->length < head->length ||
-        memcmp(data->text, head->text, head->length) != 0)
+    if (!puter__starts(data->text, head->text))
         return "it is none, or for another host";
     checked = strtoll(data->text + head->length, &end, 10);
     mark = (uint64_t)strtoll(end, &end, 10);
