@@ -3971,7 +3971,7 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
         http->chunked = true;
         break;
     case PUTER__FIELD_CONTENT_ENCODING:
-        if (!puter__same_nocase(value, length, "identity") && length > 0)
+        if (length > 0 && !puter__same_nocase(value, length, "identity"))
             return puter__http_bad(http, "a compressed body nobody asked for");
         break;
     case PUTER__FIELD_CONNECTION:
