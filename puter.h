@@ -2911,6 +2911,7 @@ typedef struct puter__tls {
     const puter_options *options;
     int below_result;        /* what the transport failed with; 0: it did not */
     bool moved;              /* there were bytes, if of no whole record */
+    size_t taken;            /* bytes that a call of the library has read */
     size_t unsent;           /* bytes of a record that the transport left */
     size_t pending;          /* what of the caller's data is in that record */
     bool flushed;            /* ...and it has been sent whole since */
@@ -2927,6 +2928,10 @@ typedef struct puter__tls {
     mbedtls_ssl_config config;
     mbedtls_ssl_session session; /* to resume by; only of a checked peer */
     bool has_session;
+    bool resuming;           /* it is offered in this handshake */
+    bool without_pss;        /* signatures of RSA-PSS are not offered */
+    bool otherwise;          /* the next handshake offers something else than
+                                the one that failed */
     int64_t checked;         /* when its certificate was, in seconds */
     uint64_t store_mark;     /* of the store it was held against */
     mbedtls_x509_crt roots;  /* those that the chain can need, as long */
@@ -3094,12 +3099,14 @@ static int puter__store_directory(puter__tls *tls, const char *path)
     if (directory == NULL)
         return errno;
     while ((entry = readdir(directory)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue; /* hidden: somebody has put it aside */
         puter__rewind(&name);
         puter__append_string(&name, path);
         puter__append_char(&name, '/');
         puter__append_string(&name, entry->d_name);
         if (name.result == PUTER_OK)
-            puter__store_file(tls, name.text); /* "." fails, as it should */
+            puter__store_file(tls, name.text);
         else
             tls->store_result = name.result;
     }
@@ -3222,13 +3229,15 @@ static puter_result puter__store_read(puter__tls *tls)
 /* -- verification -- */
 
 /* A dNSName against the host: the same in any case of letters, or "*." for
- * one whole label on the left (RFC 9525 section 6.3). */
+ * one whole label on the left (RFC 9525 section 6.3), but not of a top-level
+ * domain. */
 static bool puter__is_name_of(const char *name, size_t length,
                               const char *host)
 {
     const char *dot = strchr(host, '.');
     if (length > 2 && name[0] == '*' && name[1] == '.' && dot != NULL)
-        return dot > host && puter__same_nocase(name + 1, length - 1, dot);
+        return dot > host && strchr(dot + 1, '.') != NULL &&
+               puter__same_nocase(name + 1, length - 1, dot);
     return puter__same_nocase(name, length, host);
 }
 
@@ -3257,16 +3266,23 @@ static bool puter__cert_names(const mbedtls_x509_crt *cert,
     return false;
 }
 
-/* Called for each certificate of a chain that is trusted. Limits to the names
- * that a CA may sign for (id-ce 30, RFC 5280 section 4.2.1.10) are not checked
- * here: the library refuses them where they are marked critical, as they must
- * be, and passes over those that are not. */
+/* Called for each certificate of a chain that is trusted. A CA that has an
+ * extended key usage signs for no other (the library looks at the server's
+ * alone). Limits to the names that a CA may sign for (id-ce 30, RFC 5280
+ * section 4.2.1.10) are not checked here: the library refuses them where they
+ * are marked critical, as they must be, and passes over those that are not. */
 static int puter__tls_judge(void *ctx, mbedtls_x509_crt *cert, int depth,
                             uint32_t *flags)
 {
     const mbedtls_x509_buf *extensions = &cert->v3_ext;
     size_t at;
     (void)ctx;
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 ||                                   \
+    defined(MBEDTLS_X509_CHECK_EXTENDED_KEY_USAGE)
+    if (mbedtls_x509_crt_check_extended_key_usage(
+            cert, "\x2B\x06\x01\x05\x05\x07\x03\x01", 8) != 0)
+        *flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE; /* id-kp-serverAuth */
+#endif
     for (at = 0; depth > 0 && at + 5 <= extensions->len; at++)
         if (memcmp(extensions->p + at, "\x06\x03\x55\x1D\x1E", 5) == 0)
             *flags |= MBEDTLS_X509_BADCERT_OTHER;
@@ -3299,7 +3315,7 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     error = puter__store_read(tls) == PUTER_OK
                 ? mbedtls_x509_crt_verify_with_profile(
                       cert, &tls->roots, NULL,
-                      &mbedtls_x509_crt_profile_default,
+                      &mbedtls_x509_crt_profile_next,
                       url->numeric ? NULL : url->host, flags,
                       puter__tls_judge, NULL)
                 : 0;
@@ -3390,11 +3406,18 @@ static int puter__tls_below(puter__tls *tls, int count)
     return count;
 }
 
+/* The library reads on behind what it passes over, such as warnings and
+ * tickets: where there is no end of them, time is to be looked at. */
+#define PUTER__TAKEN_MAX 65536
+
 static int puter__tls_receive(void *ctx, unsigned char *buffer, size_t size)
 {
     puter__tls *tls = (puter__tls *)ctx;
-    return puter__tls_below(tls,
-                            tls->below->read(tls->below->ctx, buffer, size));
+    int count = PUTER_WANT_READ;
+    if (tls->taken < PUTER__TAKEN_MAX)
+        count = tls->below->read(tls->below->ctx, buffer, size);
+    tls->taken += count > 0 ? (size_t)count : 0;
+    return puter__tls_below(tls, count);
 }
 
 static int puter__tls_send(void *ctx, const unsigned char *data, size_t size)
@@ -3480,11 +3503,6 @@ static const char *puter__tls_meaning(int error)
          "the server refused (alert): it may want a version of TLS, suite or "
          "curve that this build of Mbed TLS lacks, a client's certificate, or "
          "another host"},
-#ifdef MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER
-        {MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER,
-         "the server chose what Mbed TLS does not take (3.6.6 and 4.1.0: "
-         "RSA-PSS with TLS 1.2, which later ones do)"},
-#endif
         {MBEDTLS_ERR_SSL_INVALID_RECORD,
          "the server does not speak TLS there; is it an http:// address?"},
 #ifdef MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
@@ -3567,6 +3585,54 @@ static int puter__tls_entropy(void *ctx, unsigned char *out, size_t size)
  * The library leaves out what it was built without. */
 static const uint16_t puter__signatures[] = {
     0x0403, 0x0503, 0x0603, 0x0401, 0x0501, 0x0601, 0x0804, 0x0805, 0x0806, 0};
+static const uint16_t puter__signatures_without_pss[] = {
+    0x0403, 0x0503, 0x0603, 0x0401, 0x0501, 0x0601, 0};
+#endif
+
+/* A handshake has failed. A session may be the reason (Mbed TLS offers its
+ * version of TLS alone), or RSA-PSS in TLS 1.2: without it, that is tried once
+ * more; no request has been sent. */
+static void puter__tls_give_in(puter__tls *tls, int error)
+{
+    tls->otherwise = tls->resuming;
+    puter__tls_forget_session(tls);
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+    tls->without_pss = !tls->without_pss &&
+                       error == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER;
+    tls->otherwise |= tls->without_pss;
+    mbedtls_ssl_conf_sig_algs(&tls->config, tls->without_pss
+                                                ? puter__signatures_without_pss
+                                                : puter__signatures);
+#endif
+    (void)error;
+}
+
+#if MBEDTLS_VERSION_NUMBER < 0x03000000 && defined(MBEDTLS_ECP_C)
+/* Groups for ECDHE, the cheapest first, which many servers take: Mbed TLS 2
+ * itself begins with P-521, and goes on to 192 bits. */
+static const mbedtls_ecp_group_id puter__groups[] = {
+#ifdef MBEDTLS_ECP_DP_CURVE25519_ENABLED
+    MBEDTLS_ECP_DP_CURVE25519,
+#endif
+#ifdef MBEDTLS_ECP_DP_SECP256R1_ENABLED
+    MBEDTLS_ECP_DP_SECP256R1,
+#endif
+#ifdef MBEDTLS_ECP_DP_SECP384R1_ENABLED
+    MBEDTLS_ECP_DP_SECP384R1,
+#endif
+#ifdef MBEDTLS_ECP_DP_SECP521R1_ENABLED
+    MBEDTLS_ECP_DP_SECP521R1,
+#endif
+#ifdef MBEDTLS_ECP_DP_BP256R1_ENABLED
+    MBEDTLS_ECP_DP_BP256R1,
+#endif
+#ifdef MBEDTLS_ECP_DP_BP384R1_ENABLED
+    MBEDTLS_ECP_DP_BP384R1,
+#endif
+#ifdef MBEDTLS_ECP_DP_BP512R1_ENABLED
+    MBEDTLS_ECP_DP_BP512R1,
+#endif
+    MBEDTLS_ECP_DP_NONE};
 #endif
 
 /* Settings for all connections of a client: once. */
@@ -3596,6 +3662,12 @@ static int puter__tls_configure(puter__tls *tls)
         return error;
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ssl_conf_rng(&tls->config, mbedtls_ctr_drbg_random, &tls->random);
+#endif
+#if MBEDTLS_VERSION_NUMBER < 0x03000000 && defined(MBEDTLS_ECP_C)
+    mbedtls_ssl_conf_curves(&tls->config, puter__groups);
+#endif
+#if MBEDTLS_VERSION_NUMBER < 0x04000000 && defined(MBEDTLS_DHM_C)
+    mbedtls_ssl_conf_dhm_min_bitlen(&tls->config, 2048);
 #endif
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
     mbedtls_ssl_conf_sig_algs(&tls->config, puter__signatures);
@@ -3647,6 +3719,7 @@ static void puter__tls_free(puter__tls *tls)
 static puter_result puter__tls_open(puter__tls *tls)
 {
     int error = tls->ready ? 0 : puter__tls_configure(tls);
+    tls->otherwise = false;
     if (error == 0) {
         mbedtls_ssl_init(&tls->ssl);
         tls->active = true;
@@ -3657,8 +3730,10 @@ static puter_result puter__tls_open(puter__tls *tls)
     if (error == 0)
         error = mbedtls_ssl_set_hostname(
             &tls->ssl, tls->url->numeric ? NULL : tls->url->host);
-    if (error == 0 && tls->has_session &&
-        puter__tls_still_checked(tls, tls->checked, tls->store_mark))
+    tls->resuming =
+        tls->has_session &&
+        puter__tls_still_checked(tls, tls->checked, tls->store_mark);
+    if (error == 0 && tls->resuming)
         error = mbedtls_ssl_set_session(&tls->ssl, &tls->session);
     if (error != 0) {
         puter__tls_fail(tls, "set-up, is there a /dev/urandom?", error);
@@ -3685,6 +3760,7 @@ static int puter__tls_stopped(puter__tls *tls, const char *stage, int error)
 static int puter__tls_handshake(puter__tls *tls)
 {
     int error, result;
+    tls->taken = 0;
     do
         error = mbedtls_ssl_handshake(&tls->ssl);
     while (puter__tls_again(tls, error));
@@ -3693,8 +3769,8 @@ static int puter__tls_handshake(puter__tls *tls)
         return 0;
     }
     result = puter__tls_stopped(tls, "handshake", error);
-    if (result > PUTER_WANT_READ) /* it failed, and the session may have to */
-        puter__tls_forget_session(tls);
+    if (result > PUTER_WANT_READ)
+        puter__tls_give_in(tls, error);
     return result;
 }
 
@@ -3703,6 +3779,7 @@ static int puter__tls_handshake(puter__tls *tls)
 static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
 {
     int count;
+    tls->taken = 0;
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3) &&                                      \
     defined(MBEDTLS_SSL_SESSION_TICKETS) &&                                   \
     defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)
@@ -4188,7 +4265,7 @@ static const struct {
     const char *driver;
     const char *models;
 } puter__drivers[] = {
-    {"openai-completion", "openai/*"}, /* sent without the vendor's prefix... */
+    {"openai-completion", "openai/*"}, /* sent without the prefix... */
     {"claude", "anthropic/*"},         /* ...as is this */
     {"openai-completion", "gpt-* chatgpt-* o1* o3* o4*"},
     {"claude", "claude claude-*"},
@@ -4399,6 +4476,7 @@ static const char *puter__stage(const puter_client *client)
     case PUTER__PHASE_RECEIVE:
         return client->http.state <= PUTER__HEADER ? "waiting for the reply"
                                                    : "reading the reply";
+    case PUTER__PHASE_REPLIED: return "running tools";
     default: return "waiting";
     }
 }
@@ -4573,6 +4651,7 @@ static void puter__disconnect(puter_client *client)
     puter__tls_close(&client->tls);
 #endif
     client->transport->close(client->transport->ctx);
+    puter__wipe(client->scratch.text, client->scratch.capacity);
     client->connected = false;
     client->input_begin = client->input_end = 0;
 }
@@ -4641,6 +4720,17 @@ static bool puter__still_good(puter_client *client)
     return false;
 }
 
+/* Gives the connection, and a silence, their whole time. */
+static void puter__start_clocks(puter_client *client)
+{
+    puter__touch(client);
+    client->connect_deadline =
+        puter__deadline(client->options.connect_timeout_ms);
+#ifndef PUTER_NO_SOCKETS
+    client->socket.deadline = client->connect_deadline;
+#endif
+}
+
 /* Starts the request on its way: on the connection there is, or a new one. */
 static void puter__launch(puter_client *client)
 {
@@ -4653,14 +4743,11 @@ static void puter__launch(puter_client *client)
     client->line = client->told_length = 0;
     client->kept = 0;
     client->counted = client->answer->pieces;
-    puter__touch(client);
     client->reused = puter__still_good(client);
     memset(&client->report.error, 0, sizeof client->report.error);
     client->phase = client->reused ? PUTER__PHASE_SEND : PUTER__PHASE_CONNECT;
-    client->connect_deadline =
-        puter__deadline(client->options.connect_timeout_ms);
+    puter__start_clocks(client);
 #ifndef PUTER_NO_SOCKETS
-    client->socket.deadline = client->connect_deadline;
     client->socket.attempt_deadline = PUTER__NEVER;
 #endif
 }
@@ -4877,8 +4964,9 @@ static puter_result puter__send(puter_client *client)
         if (count > 0 && puter__read_head(client, &replied) != PUTER_OK)
             return client->report.error.result;
         if (!puter__must_wait(client, written)) {
-            if (count <= 0)
-                return puter__fail_transport(client, written);
+            if (count <= 0) /* an alert says more than what it made fail */
+                return puter__fail_transport(
+                    client, count == PUTER_ERR_TLS ? count : written);
             break;
         }
         if (puter__must_wait(client, count))
@@ -5006,16 +5094,20 @@ static void puter__append_any(puter_writer *writer, puter_value value)
         puter__append(writer, json, length);
 }
 
-/* The same, copied for the reply; NULL where the value is missing or null. */
+/* The same, copied for the reply, where a NUL becomes the character that is
+ * for this (SUB); NULL where the value is missing or null. */
 static const char *puter__keep_value(puter__answer *answer, puter_value value)
 {
     puter_writer copy = PUTER__ZERO;
     size_t length;
+    char *nul;
     puter__span(value, &length);
     if (puter_json_type(value) <= PUTER_NULL ||
         !puter__piece_add(answer, length + 4, &copy))
         return NULL;
     puter__append_any(&copy, value);
+    for (nul = copy.text; (nul += strlen(nul)) < copy.text + copy.length;)
+        *nul = '\x1A'; /* or a name might pass for a shorter one */
     return copy.text;
 }
 
@@ -6387,6 +6479,8 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
         if (turns != NULL)
             result = puter__history_array(history, puter_json_root(turns));
         puter_json_free(turns);
+        if (result == PUTER_OK)
+            result = puter__history_ready(history);
     }
     if (!puter__is_empty(reply->compaction))
         puter__write_compaction(&compaction, reply->compaction);
@@ -6834,11 +6928,15 @@ static puter_result puter__receive(puter_client *client)
 
 /* -- what to do about a failure -- */
 
-/* A connection that has served before, closed under this request: sent again
- * on a new one, and so once, if the service cannot have seen all of it, or if
- * it only reads. */
+/* A handshake that can go otherwise; or a connection that has served before,
+ * closed under this request: sent again on a new one, and so once, if the
+ * service cannot have seen all of it, or if it only reads. */
 static bool puter__may_resend(const puter_client *client, puter_result result)
 {
+#ifndef PUTER_NO_TLS
+    if (client->phase == PUTER__PHASE_HANDSHAKE)
+        return client->tls.otherwise && result == PUTER_ERR_TLS;
+#endif
     return client->reused &&
            (result == PUTER_ERR_CLOSED || result == PUTER_ERR_TLS) &&
            client->http.head_lines == 0 &&
@@ -7077,10 +7175,14 @@ static puter_result puter__next_round(puter_client *client)
     if (answer->turns.length == 0)
         puter_write_begin_array(&answer->turns);
     puter__write_message(&answer->turns, &message);
-    for (i = 0; i < message.tool_call_count; i++)
-        puter__run_tool(client, &message.tool_calls[i]);
+    for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++) {
+        puter__touch(client); /* a tool's time is no silence */
+        result = puter__check_time(client);
+        if (result == PUTER_OK)
+            puter__run_tool(client, &message.tool_calls[i]);
+    }
     if (!puter__reserve(&answer->turns, 1)) /* for its end */
-        return puter__fail_request(client, answer->turns.result);
+        result = puter__fail_request(client, answer->turns.result);
     puter__rewind(&answer->text.writer);
     puter__rewind(&answer->reasoning.writer);
     puter__rewind(&answer->calls);
@@ -7088,7 +7190,9 @@ static puter_result puter__next_round(puter_client *client)
     answer->reply.model = answer->reply.service = "";
     answer->reply.finish_reason = "";
     client->rounds++;
-    result = puter__encode(client);
+    client->rerouted = false;
+    if (result == PUTER_OK)
+        result = puter__encode(client);
     if (result == PUTER_OK)
         puter__launch(client);
     return result;
@@ -7574,6 +7678,9 @@ PUTER_API int puter_stream_next(puter_client *client, puter_event *event)
     if (event == NULL)
         event = &ignored;
     memset(event, 0, sizeof *event);
+    if (result == PUTER_OK && !client->options.nonblocking &&
+        client->phase < PUTER__PHASE_RECEIVE)
+        puter__start_clocks(client); /* it was the caller who was away */
     return result != PUTER_OK
                ? (int)result
                : puter__next(client, event, !client->options.nonblocking);
@@ -8249,6 +8356,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__SEND_FLAGS
 #undef PUTER__ADDRESSES_MAX
 #undef PUTER__BELOW_FAILED
+#undef PUTER__TAKEN_MAX
 #undef PUTER__BAD_CERTIFICATE
 #undef PUTER__INPUT_SIZE
 #undef PUTER__JSON_TYPES

@@ -107,16 +107,21 @@ static inline void cert_stop(void)
 
 /* ---- keys --------------------------------------------------------------- */
 
-static inline void cert_make_key(mbedtls_pk_context *key)
+static inline void cert_make_ec_key(mbedtls_pk_context *key,
+                                    mbedtls_ecp_group_id curve)
 {
     mbedtls_pk_init(key);
     cert_must(mbedtls_pk_setup(key,
                                mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)),
               "setting up a key");
-    cert_must(mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1,
-                                  mbedtls_pk_ec(*key),
+    cert_must(mbedtls_ecp_gen_key(curve, mbedtls_pk_ec(*key),
                                   mbedtls_ctr_drbg_random, &cert_random),
               "making a key");
+}
+
+static inline void cert_make_key(mbedtls_pk_context *key)
+{
+    cert_make_ec_key(key, MBEDTLS_ECP_DP_SECP256R1);
 }
 
 static inline void cert_make_rsa_key(mbedtls_pk_context *key, unsigned bits)

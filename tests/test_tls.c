@@ -114,6 +114,9 @@ static int machine_save_session(const mbedtls_ssl_session *session,
 
 static mbedtls_pk_context server_key, lower_key, upper_key, root_key;
 static mbedtls_pk_context other_key, weak_key, strong_key;
+#ifdef MBEDTLS_ECP_DP_SECP192R1_ENABLED
+static mbedtls_pk_context small_key;
+#endif
 static cert_der the_root; /* that good certificates come from */
 static cert_der namesake; /* with its name, but another key */
 
@@ -229,6 +232,11 @@ static const cert_extension
     names_nobody = CERT_EXTENSION("\x55\x1d\x11", false, "\x30\0"),
     for_clients = CERT_EXTENSION("\x55\x1d\x25", false,
         "\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02"),
+    for_clients_strictly = CERT_EXTENSION("\x55\x1d\x25", true,
+        "\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02"),
+    for_servers_too = CERT_EXTENSION("\x55\x1d\x25", true,
+        "\x30\x14\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02"
+        "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01"),
     excludes_host = CERT_EXTENSION("\x55\x1d\x1e", true,
         "\x30\x0f\xa1\x0d\x30\x0b\x82\x09localhost"),
     permits_others = CERT_EXTENSION("\x55\x1d\x1e", true,
@@ -294,6 +302,8 @@ static const row rows[] = {
      .server = {.names = DNS(HOST "\0")}, WRONG_HOST},
     {.name = "an empty name", .server = {.names = DNS("")}, WRONG_HOST},
     {.name = "a wildcard for two labels",
+     .server = {.names = DNS("*.localhost")}, WRONG_HOST},
+    {.name = "a wildcard of a top-level domain", .host = "puter.localhost",
      .server = {.names = DNS("*.localhost")}, WRONG_HOST},
     {.name = "a wildcard for no label", .host = "puter.localhost",
      .server = {.names = DNS("*.puter.localhost")}, WRONG_HOST},
@@ -384,6 +394,18 @@ static const row rows[] = {
     /* purpose and strength */
     {.name = "for clients only", .server = {.extension = &for_clients},
      .result = PUTER_ERR_CERT, .says = {"not made for a server"}},
+    {.name = "an intermediate for clients only", .intermediates = 1,
+     .lower = {.extension = &for_clients},
+     .result = PUTER_ERR_CERT, .says = {"not made for a server"}},
+    {.name = "an upper intermediate for clients only, marked critical",
+     .intermediates = 2, .upper = {.extension = &for_clients_strictly},
+     .result = PUTER_ERR_CERT, .says = {"not made for a server"}},
+    {.name = "a root for clients only", .root = {.extension = &for_clients},
+     .result = PUTER_ERR_CERT, .says = {"not made for a server"}},
+    {.name = "all for servers too", .intermediates = 1,
+     .server = {.extension = &for_servers_too},
+     .lower = {.extension = &for_servers_too},
+     .root = {.extension = &for_servers_too}},
     {.name = "a server's key that may only sign certificates",
      .server = {.usage = MBEDTLS_X509_KU_KEY_CERT_SIGN},
      .result = PUTER_ERR_CERT, .says = {"not made for a server"}},
@@ -401,6 +423,12 @@ static const row rows[] = {
     {.name = "an intermediate's RSA of 1024 bits", .intermediates = 1,
      .lower = {.key = &weak_key},
      .result = PUTER_ERR_CERT, .says = {"2048"}},
+
+#ifdef MBEDTLS_ECP_DP_SECP192R1_ENABLED
+    {.name = "an intermediate's P-192", .intermediates = 1,
+     .lower = {.key = &small_key},
+     .result = PUTER_ERR_CERT, .says = {"too weakly"}},
+#endif
 
     {.name = "an unknown algorithm", .server = {.misnamed = true},
      .flags = HOPELESS, .result = PUTER_ERR_CERT, .says = {"Mbed TLS lacks"}},
@@ -854,14 +882,27 @@ static struct {
     bool ends;     /* it has read the end, and has room again */
     bool ticket;   /* what it reads first is awaited */
     bool trickles; /* it is slow: a piece of a record, then silence */
+    bool refused;  /* it is lost, behind an alert */
     int writes;    /* of the request, if the connection is narrow */
     size_t forged; /* bytes of that */
     int pieces;    /* and silences, of the reply */
 } between;
 
 /* Leaves the end of the first record for later, and of later the first. */
+static void await(void *ctx)
+{
+    struct pollfd arrival = {0};
+    arrival.fd = ((puter__socket *)ctx)->fd;
+    arrival.events = POLLIN;
+    CHECK_INT(poll(&arrival, 1, PEER_PATIENCE_MS), 1);
+}
+
 static int write_between(void *ctx, const void *data, size_t size)
 {
+    if (between.refused && between.client->phase == PUTER__PHASE_SEND) {
+        await(ctx);
+        return PUTER_ERR_CLOSED;
+    }
     if (between.gone) {
         between.gone = false; /* as the next connection is not */
         return PUTER_ERR_CLOSED;
@@ -881,10 +922,7 @@ static int read_between(void *ctx, void *buffer, size_t size)
     static const char record[5 + 40] = {23, 3, 3, 0, 40};
     size_t left = sizeof record - between.forged;
     if (between.writes == 2 && between.ticket) {
-        struct pollfd arrival = {0};
-        arrival.fd = ((puter__socket *)ctx)->fd;
-        arrival.events = POLLIN;
-        CHECK_INT(poll(&arrival, 1, PEER_PATIENCE_MS), 1);
+        await(ctx);
         between.ticket = false;
     }
     if (between.writes == 2 && between.ends) {
@@ -1029,6 +1067,21 @@ static void test_ticket_while_sending(const char *version)
     CHECK(peer_end(&server));
 }
 
+/* A server that refuses behind the handshake, as one of TLS 1.3 that demands a
+ * certificate does, says why: that counts, not the write that fails for it. */
+static void test_refused_behind(const char *version)
+{
+    puter_client *client;
+    peer_job job = {.refuses = true};
+    CHECK_IN("refused behind the handshake, %s", version);
+    client = begin_between(version, &job);
+    between.refused = true;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_TLS);
+    CHECK(strstr(puter_last_error(client)->message, "client's certificate"));
+    puter_close(client);
+    CHECK(peer_end(&server));
+}
+
 /* Silence is that of the connection: a record that comes slowly is none. */
 static void test_slow_record(const char *version)
 {
@@ -1057,6 +1110,79 @@ static void test_farewell(const char *version)
     puter_close(client);
     CHECK(peer_end(&server));
     CHECK_INT(server.seen.farewells, 1);
+}
+
+/* ---- a server that has no end of alerts that mean nothing ---------------- */
+
+static struct {
+    size_t given;
+    bool cancel;
+} flood;
+
+static int flood_open(void *ctx, const char *host, int port)
+{
+    (void)ctx;
+    (void)host;
+    (void)port;
+    return 0;
+}
+
+static int flood_read(void *ctx, void *buffer, size_t size)
+{
+    static const char warning[] = "\x15\x03\x03\0\x02\x01\x5a";
+    size_t i;
+    (void)ctx;
+    for (i = 0; i < size && flood.given < 4 << 20; i++)
+        ((char *)buffer)[i] = warning[flood.given++ % (sizeof warning - 1)];
+    return (int)i;
+}
+
+static int flood_write(void *ctx, const void *data, size_t size)
+{
+    (void)ctx;
+    (void)data;
+    return (int)size;
+}
+
+static void flood_close(void *ctx)
+{
+    (void)ctx;
+}
+
+static bool flood_cancelled(void *user)
+{
+    (void)user;
+    return flood.cancel;
+}
+
+/* Time is looked at, and a non-blocking call gives way. */
+static void test_flood(void)
+{
+    static const puter_transport transport = {.open = flood_open,
+                                              .read = flood_read,
+                                              .write = flood_write,
+                                              .close = flood_close};
+    static const puter_request request = {.prompt = "Halo"};
+    puter_options options = own_options();
+    puter_client *client;
+    int i;
+    options.api_origin = "https://" HOST;
+    options.transport = &transport;
+    options.nonblocking = true;
+    options.cancelled = flood_cancelled;
+    for (i = 0; i < 2; i++) {
+        CHECK_IN("a flood of alerts, %s", i ? "cancelled" : "too long");
+        memset(&flood, 0, sizeof flood);
+        client = puter_open(&options);
+        CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+        CHECK_INT(puter_stream_next(client, NULL), PUTER_WAIT);
+        flood.cancel = i == 1;
+        machine.later = i == 0 ? 16 : 0;
+        CHECK_INT(puter_stream_next(client, NULL),
+                  i == 1 ? PUTER_ERR_CANCELLED : PUTER_ERR_TIMEOUT);
+        puter_close(client);
+        machine.later = 0;
+    }
 }
 
 /* What Mbed TLS fails with before there is anything to see, and that it does
@@ -1429,6 +1555,7 @@ static void test_stores(void)
 #define RIGHT_FILE RIGHT_DIRECTORY "/root.pem"
 #define WRONG_DIRECTORY "wrong"
 #define WRONG_FILE WRONG_DIRECTORY "/other.pem"
+#define PUT_ASIDE WRONG_DIRECTORY "/.root.pem"
 #define EMPTY_DIRECTORY "empty"
 #define MISSING "missing"
 #define UNFOUND .result = PUTER_ERR_CERT, .says = {MISSING, "ca_file"}
@@ -1554,6 +1681,7 @@ static void make_places(void)
     add_text(&notes, "These are notes.\n");
     write_file(RIGHT_FILE, &root);
     write_file(WRONG_FILE, &other);
+    write_file(PUT_ASIDE, &root);
     for (i = 0; i < sizeof clutter / sizeof *clutter; i++)
         write_file(clutter[i], &notes);
     CHECK_INT(symlink("nowhere", path_to(CLUTTER_LINK)), 0);
@@ -1572,6 +1700,7 @@ static void remove_places(void)
     unlink(path_to(CLUTTER_PIPE));
     unlink(path_to(RIGHT_FILE));
     unlink(path_to(WRONG_FILE));
+    unlink(path_to(PUT_ASIDE));
     for (i = sizeof directories / sizeof *directories; i > 0; i--)
         rmdir(path_to(directories[i - 1]));
 }
@@ -1745,6 +1874,52 @@ static void test_failed_sessions(const char *version)
     ask_whole(client);
     end_sessions(client, 0);
 }
+
+/* A session that the server takes but cannot finish by, as out of a file that
+ * was damaged: what it is asked then goes without. */
+static void test_spoiled_session(const char *version)
+{
+    puter_options options = own_options();
+    puter_client *client = begin_sessions(version, 3, false, &options);
+    mbedtls_ssl_session *session = &client->tls.session;
+    CHECK_IN("a session that is spoiled, %s", version);
+    ask_whole(client);
+#ifdef MBEDTLS_SSL_PROTO_TLS1_3
+    session->MBEDTLS_PRIVATE(resumption_key)[0] ^= 1;
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+    session->MBEDTLS_PRIVATE(master)[0] ^= 1;
+#else
+    session->master[0] ^= 1;
+#endif
+    ask_whole(client);
+    puter_close(client);
+    CHECK(peer_end(&server));
+}
+
+#ifdef MBEDTLS_SSL_PROTO_TLS1_3
+/* Mbed TLS offers the session's version of TLS alone, and the service may have
+ * left it. */
+static void test_left_version(const char *version)
+{
+    puter_options options = own_options();
+    puter_client *client = begin_sessions(version, 1, false, &options);
+    static const row good = {.name = "good"};
+    cert_der store;
+    peer_job job = row_job(&good, &store);
+    CHECK_IN("a session of %s, which the service has left", version);
+    ask_whole(client);
+    CHECK(peer_end(&server));
+    job.reply = UNTIL_END;
+    job.more = 1;
+    job.tls12 = strcmp(version, "TLSv1.2") != 0;
+    job.tls13 = !job.tls12;
+    CHECK(peer_start(&server, &job));
+    client->url.port = server.port;
+    ask_whole(client);
+    end_sessions(client, 0);
+}
+#endif
 
 /* The lowest descriptor that is free. */
 static int free_descriptor(void)
@@ -2019,6 +2194,10 @@ static void test_sessions(const char *version)
 {
     test_kept_sessions(version);
     test_failed_sessions(version);
+    test_spoiled_session(version);
+#ifdef MBEDTLS_SSL_PROTO_TLS1_3
+    test_left_version(version);
+#endif
     test_saved_sessions(version);
     test_changed_store(version);
 }
@@ -2043,6 +2222,9 @@ static void make_keys(void)
     cert_make_key(&other_key);
     cert_make_rsa_key(&weak_key, 1024);
     cert_make_rsa_key(&strong_key, 2048);
+#ifdef MBEDTLS_ECP_DP_SECP192R1_ENABLED
+    cert_make_ec_key(&small_key, MBEDTLS_ECP_DP_SECP192R1);
+#endif
 }
 
 static void free_keys(void)
@@ -2054,6 +2236,9 @@ static void free_keys(void)
     mbedtls_pk_free(&other_key);
     mbedtls_pk_free(&weak_key);
     mbedtls_pk_free(&strong_key);
+#ifdef MBEDTLS_ECP_DP_SECP192R1_ENABLED
+    mbedtls_pk_free(&small_key);
+#endif
 }
 
 static void make_directory(void)
@@ -2095,6 +2280,7 @@ int main(void)
         test_lost_while_sending(versions[i], false);
         test_ended_while_sending(versions[i]);
         test_ticket_while_sending(versions[i]);
+        test_refused_behind(versions[i]);
         test_slow_record(versions[i]);
         test_farewell(versions[i]);
         test_replaced_store(versions[i]);
@@ -2106,6 +2292,7 @@ int main(void)
     test_stores();
     test_places();
     test_marks();
+    test_flood();
     test_broken_setup();
     rmdir(directory);
     peer_close(&server);

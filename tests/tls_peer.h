@@ -52,9 +52,11 @@ typedef struct peer_job {
     const char *reply;
     peer_farewell farewell;
     bool tls12;            /* no newer version, where there is one */
+    bool tls13;            /* no older one */
     bool piecemeal;        /* each byte is a record and a packet */
     bool spoiled;          /* the reply's records change on the way */
     bool asks_certificate; /* of the client, who need not have one */
+    bool refuses;          /* all, by an alert behind the handshake */
     bool renegotiates;     /* asks for a new handshake before it replies, if
                               that is TLS 1.2: 1.3 has none */
     bool declines;         /* to resume a session, though it gave a ticket */
@@ -174,16 +176,19 @@ static inline void peer_offer_tickets(peer_state *state)
 #endif
 }
 
-static inline void peer_limit_version(mbedtls_ssl_config *config, bool tls12)
+static inline void peer_limit_version(mbedtls_ssl_config *config,
+                                      const peer_job *job)
 {
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
-    mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
-    if (tls12)
+    mbedtls_ssl_conf_min_tls_version(config, job->tls13
+                                                 ? MBEDTLS_SSL_VERSION_TLS1_3
+                                                 : MBEDTLS_SSL_VERSION_TLS1_2);
+    if (job->tls12)
         mbedtls_ssl_conf_max_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
 #elif MBEDTLS_VERSION_NUMBER < 0x03000000
     mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3);
-    (void)tls12; /* nothing newer is known */
+    (void)job; /* nothing newer is known */
 #endif
 }
 
@@ -220,7 +225,7 @@ static inline void peer_configure(peer_state *state)
                                           MBEDTLS_SSL_TRANSPORT_STREAM,
                                           MBEDTLS_SSL_PRESET_DEFAULT),
               "configuring TLS");
-    peer_limit_version(config, state->job.tls12);
+    peer_limit_version(config, &state->job);
     mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &cert_random);
     mbedtls_ssl_conf_sni(config, peer_note_name, state);
     cert_must(mbedtls_ssl_conf_own_cert(config, &state->chain,
@@ -284,6 +289,12 @@ static inline void peer_converse(peer_state *state)
         return;
     snprintf(state->seen.version, sizeof state->seen.version, "%s",
              mbedtls_ssl_get_version(&state->ssl));
+    if (state->job.refuses) {
+        mbedtls_ssl_send_alert_message(&state->ssl,
+                                       MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                       MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED);
+        return;
+    }
     for (left = state->job.again; left >= 0; left--) {
         if (!state->job.hasty && !peer_read_request(state))
             return;
