@@ -2832,10 +2832,9 @@ static int puter__socket_state(puter__socket *s)
         errno = ETIMEDOUT;
         return puter__now() < s->attempt_deadline ? 0 : -1;
     }
-    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
-        error = errno;
-    errno = error;
-    return error == 0 ? 1 : -1;
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0)
+        errno = error;
+    return errno == 0 ? 1 : -1;
 }
 
 /* Connects to one address after another; called again until it is done. */
