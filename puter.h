@@ -3308,9 +3308,8 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     tls->checked = (int64_t)time(NULL);
     tls->chain = cert;
     mbedtls_x509_crt_init(&tls->roots);
-    tls->self_signed = cert->issuer_raw.len == cert->subject_raw.len &&
-                       memcmp(cert->issuer_raw.p, cert->subject_raw.p,
-                              cert->issuer_raw.len) == 0;
+    tls->self_signed = puter__same_name(
+        cert->issuer_raw.p, cert->issuer_raw.len, &cert->subject_raw);
     error = puter__store_read(tls) == PUTER_OK
                 ? mbedtls_x509_crt_verify_with_profile(
                       cert, &tls->roots, NULL,
