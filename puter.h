@@ -4393,7 +4393,7 @@ struct puter_client {
                                 once it is gone... */
     size_t told_length;      /* ...and how long it is */
     bool streamed;           /* the reply is lines of JSON */
-    int64_t kept;            /* bytes of lines that were discarded, but left
+    uint64_t kept;           /* bytes of lines that were discarded, but left
                                 something that is kept */
     const puter__piece *counted; /* the last that they left */
 
@@ -4773,8 +4773,8 @@ static bool puter__is_for_sink(const puter_client *client)
 static puter_result puter__check_size(puter_client *client, uint64_t take)
 {
     int64_t limit = client->options.max_reply_bytes;
-    uint64_t size = (uint64_t)client->kept + client->answer->body.length;
-    if (limit < 0 || size + take <= (uint64_t)limit)
+    take += client->kept + client->answer->body.length;
+    if (limit < 0 || take <= (uint64_t)limit)
         return PUTER_OK;
     return puter__fail(&client->report, PUTER_ERR_LIMIT,
                        "the reply is longer than max_reply_bytes");
@@ -6656,7 +6656,7 @@ static inline void puter__discard_told(puter_client *client, bool text)
 {
     puter__answer *answer = client->answer;
     if (!text || answer->pieces != client->counted)
-        client->kept += (int64_t)client->told_length;
+        client->kept += client->told_length;
     client->counted = answer->pieces;
     client->told_length = 0;
     if (client->line > 0)
