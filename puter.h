@@ -7781,28 +7781,28 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                     puter_reply *reply)
 {
     static const char *const paths[] = {"/puterai/chat/models/details",
-                                        "/puterai/chat/models"};
+                                        "/puterai/chat/models", NULL};
     puter_call_request call = PUTER__ZERO;
     puter_result result = PUTER_OK;
     size_t i;
     call.interface = "puter-chat-completion";
     call.driver = "ai-chat";
     call.method = "models";
-    for (i = 0; i <= PUTER__COUNT(paths); i++) {
+    for (i = 0; i < PUTER__COUNT(paths); i++) {
         result = puter__enter(client, reply);
         if (result != PUTER_OK)
             return result;
-        client->path = i < PUTER__COUNT(paths) ? paths[i] : NULL;
+        client->path = paths[i];
         client->call = &call;
         result = puter__exchange(
-            client, client->path != NULL ? PUTER__KIND_GET : PUTER__KIND_CALL,
+            client, paths[i] != NULL ? PUTER__KIND_GET : PUTER__KIND_CALL,
             puter__read_models, provider, reply);
         if (result != PUTER_ERR_NOT_FOUND &&
             (result != PUTER_ERR_PROTOCOL ||
-             (i + 1 == PUTER__COUNT(paths) &&
+             (i + 2 == PUTER__COUNT(paths) &&
               puter__is_empty(client->options.token))))
             break;
-        if (i < PUTER__COUNT(paths))
+        if (paths[i] != NULL)
             puter_reply_free(reply);
     }
     return result;
