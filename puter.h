@@ -1407,10 +1407,11 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
     puter__natural_set(&s, 1, 1 + uneven + up - exponent);
     puter__natural_set(&m_low, 1, up);
     puter__natural_set(&m_high, 1, uneven + up);
-    /* floor(log10(value)) or one off, 1233 / 4096 being almost log10(2); 4096
-     * more keep from below 0 what is rounded down */
-    *k = (puter__natural_bits(&r) - puter__natural_bits(&s) + 4096) * 1233 /
-             4096 - 1233;
+    /* about floor(log10(value)), and never past the k to be found, which is
+     * at least one more: 1233 / 4096 is almost log10(2), and 4096 more keep
+     * from below 0 what is rounded down */
+    *k = puter__natural_bits(&r) - puter__natural_bits(&s) + 4096;
+    *k = *k * 1233 / 4096 - 1233;
     if (*k >= 0) {
         puter__natural_scale10(&s, *k);
     } else {
