@@ -5136,7 +5136,7 @@ static const char *puter__make_id(puter__answer *answer)
         return "";
     puter__append_string(&id, "call_");
     puter__append_integer(&id, puter__now());
-    puter__append_string(&id, "_");
+    puter__append_char(&id, '_');
     puter__append_integer(&id, (int64_t)(answer->turns.length +
                                          answer->calls.length));
     return id.text;
