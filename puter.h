@@ -5341,7 +5341,6 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
 static void puter__read_usage(puter__answer *answer, puter_value value)
 {
     puter_usage *usage = &answer->reply.usage;
-    puter_value details = puter__member(value, "prompt_tokens_details");
     size_t kind;
     if (puter_json_type(value) < PUTER_ARRAY)
         return;
@@ -5354,7 +5353,8 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
         const char *const *names = puter__tokens[kind];
         puter_value count = puter__first_of(value, names[1], names[2]);
         if (kind == 2 && !puter__is(count, PUTER_NUMBER)) /* cached ones */
-            count = puter__member(details, names[1]);
+            count = puter__member(
+                puter__member(value, "prompt_tokens_details"), names[1]);
         puter__count_tokens(usage, kind, count);
     }
     puter__count_cents(usage, puter__member(value, "usd_cents"), 1);
