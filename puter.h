@@ -345,7 +345,8 @@ PUTER_API void puter_write_number(puter_writer *writer, double number);
 PUTER_API void puter_write_integer(puter_writer *writer, int64_t number);
 PUTER_API void puter_write_bool(puter_writer *writer, bool value);
 PUTER_API void puter_write_null(puter_writer *writer);
-/* One value as it is: JSON already, or the plain text of a tool's result. */
+/* One value as it is: JSON already, or the plain text of a tool's result; not
+ * an empty one among others. */
 PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
                                size_t length);
 /* Frees the text and makes the writer an empty one. */
@@ -415,7 +416,7 @@ typedef struct puter_usage {
 /* A picture in an answer. */
 typedef struct puter_image {
     const char *url; /* https:, or data: with the picture itself in base64 */
-    size_t length;
+    size_t length;   /* of the URL */
 } puter_image;
 
 /* An answer. Freed with puter_reply_free, also after a failure, and it may be
@@ -490,7 +491,8 @@ PUTER_API puter_result puter_stream_begin(puter_client *client,
 
 /* Waits for the next event: 1 it is there, 0 the answer has ended,
  * 2 (PUTER_WAIT) nothing yet, non-blocking clients only; < 0 a puter_result,
- * repeated by every further call. */
+ * repeated by every further call. Tools that have a `call` are run in it, as
+ * by puter_chat, before the next event. */
 PUTER_API int puter_stream_next(puter_client *client, puter_event *event);
 
 /* Ends the exchange and gives what came (reply may be NULL), after a failure
@@ -590,7 +592,8 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
 
 /* Thin forms of puter_call, for what is asked most. They fail as it does, and
  * with PUTER_ERR_PROTOCOL where the reply holds no result: a proxy's text, or
- * JSON without one. model, language, voice and mime_type may be NULL. */
+ * JSON without one; but {"success":true} alone is one, of nothing. model,
+ * language, voice and mime_type may be NULL. */
 
 /* A picture from words: its bytes in reply.body, or, from some services, its
  * URL in reply.text. */
@@ -660,7 +663,8 @@ typedef struct puter_value {
  * long; a byte order mark before it is skipped. The text is copied. NULL on
  * failure: error (may be NULL) has PUTER_ERR_PROTOCOL, PUTER_ERR_LIMIT or
  * PUTER_ERR_NOMEM, and the offset in its message. Free with puter_json_free.
- * Costs the text's size and 16 to 24 bytes for each value and key. */
+ * Costs the text's size and 16 to 24 bytes for each value and key; while it is
+ * read, up to 40 where realloc has to move them. */
 PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
                                        puter_error *error);
 /* NULL is fine. */
@@ -2928,7 +2932,6 @@ typedef struct puter__tls {
     mbedtls_ssl_config config;
     mbedtls_ssl_session session; /* to resume by; only of a checked peer */
     bool has_session;
-    bool resuming;           /* it is offered in this handshake */
     bool without_pss;        /* signatures of RSA-PSS are not offered */
     bool otherwise;          /* the next handshake offers something else than
                                 the one that failed */
@@ -3593,7 +3596,7 @@ static const uint16_t puter__signatures_without_pss[] = {
  * more; no request has been sent. */
 static void puter__tls_give_in(puter__tls *tls, int error)
 {
-    tls->otherwise = tls->resuming;
+    tls->otherwise = tls->has_session;
     puter__tls_forget_session(tls);
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
     tls->without_pss = !tls->without_pss &&
@@ -3729,10 +3732,8 @@ static puter_result puter__tls_open(puter__tls *tls)
     if (error == 0)
         error = mbedtls_ssl_set_hostname(
             &tls->ssl, tls->url->numeric ? NULL : tls->url->host);
-    tls->resuming =
-        tls->has_session &&
-        puter__tls_still_checked(tls, tls->checked, tls->store_mark);
-    if (error == 0 && tls->resuming)
+    if (error == 0 && tls->has_session &&
+        puter__tls_still_checked(tls, tls->checked, tls->store_mark))
         error = mbedtls_ssl_set_session(&tls->ssl, &tls->session);
     if (error != 0) {
         puter__tls_fail(tls, "set-up, is there a /dev/urandom?", error);
@@ -5122,9 +5123,10 @@ static void puter__keep_member(puter__answer *answer, const char **kept,
 static void puter__keep_compaction(puter__answer *answer, puter_value value)
 {
     const char *kept = puter__keep_value(answer, value);
-    answer->compaction_due = kept != NULL;
-    if (kept != NULL)
-        answer->reply.compaction = kept;
+    if (kept == NULL)
+        return;
+    answer->reply.compaction = kept;
+    answer->compaction_due = true;
 }
 
 /* An id for a call that came without: its result must name it, and no other
@@ -5729,10 +5731,10 @@ static puter_result puter__check_request(puter_client *client,
     puter_result result = PUTER_OK;
     size_t i;
     if (request == NULL ||
-        (request->prompt == NULL && request->message_count == 0))
-        return puter__misuse(client, "nothing to ask: set prompt or messages");
-    if (request->prompt != NULL && request->prompt[0] == '\0')
-        return puter__misuse(client, "the prompt is empty");
+        (request->prompt != NULL ? request->prompt[0] == '\0'
+                                 : request->message_count == 0))
+        return puter__misuse(client, "nothing to ask: set messages, or a "
+                                     "prompt that is not empty");
     if (request->has_temperature && !puter__is_finite(request->temperature))
         return puter__misuse(client, "the temperature is no number");
     for (i = 0; i < request->message_count && result == PUTER_OK; i++)
@@ -7393,7 +7395,12 @@ static puter_result puter__fail_session(puter_client *client, const char *path,
 
 #define PUTER__SESSION_MAX 32768
 
-/* What a session's file begins with: whom it is for. */
+/* What stands in a session's file between its head and the session: when the
+ * certificate was checked, the mark of the store that it was held against, and
+ * how large the session is. */
+typedef int64_t puter__session_facts[3];
+
+/* What the file begins with: whom it is for. */
 static void puter__session_head(const puter_client *client, puter_writer *out)
 {
     puter__append_string(out, "puter.h TLS session for ");
@@ -7455,18 +7462,14 @@ static const char *puter__session_take(puter_client *client,
                                        const puter_writer *head)
 {
     puter__tls *tls = &client->tls;
-    char *end;
-    int64_t checked;
-    uint64_t mark;
-    size_t size;
+    puter__session_facts facts;
+    size_t at = head->length + sizeof facts;
     if (!puter__starts(data->text, head->text))
         return "it is none, or for another host";
-    checked = strtoll(data->text + head->length, &end, 10);
-    mark = (uint64_t)strtoll(end, &end, 10);
-    size = (size_t)strtoul(end, &end, 10);
-    if (*end != '\n' || data->text + data->length - end - 1 != (int64_t)size)
+    memcpy(facts, data->text + head->length, sizeof facts); /* there is room */
+    if (data->length < at || data->length - at != (uint64_t)facts[2])
         return "it is damaged";
-    if (!puter__tls_still_checked(tls, checked, mark))
+    if (!puter__tls_still_checked(tls, facts[0], (uint64_t)facts[1]))
         return "it is a day old, or by another CA store";
     if (!tls->ready && puter__tls_configure(tls) != 0) {
         puter__tls_free(tls); /* for the next connection to try again */
@@ -7475,13 +7478,14 @@ static const char *puter__session_take(puter_client *client,
     puter__tls_forget_session(tls);
     mbedtls_ssl_session_init(&tls->session);
     tls->has_session = true;
-    if (mbedtls_ssl_session_load(&tls->session, (unsigned char *)end + 1,
-                                 size) != 0) {
+    if (mbedtls_ssl_session_load(&tls->session,
+                                 (unsigned char *)data->text + at,
+                                 data->length - at) != 0) {
         puter__tls_forget_session(tls);
         return "this Mbed TLS cannot use it";
     }
-    tls->checked = checked;
-    tls->store_mark = mark;
+    tls->checked = facts[0];
+    tls->store_mark = (uint64_t)facts[1];
     return NULL;
 }
 
@@ -7490,8 +7494,8 @@ PUTER_API puter_result puter_session_save(puter_client *client,
 {
     puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
-    int64_t about[3];
-    size_t size = 0, i;
+    puter__session_facts facts;
+    size_t size = 0;
     int error = 0;
     if (result != PUTER_OK)
         return result;
@@ -7502,13 +7506,10 @@ PUTER_API puter_result puter_session_save(puter_client *client,
                                                   "connection to resume");
     puter__session_head(client, &out);
     mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
-    about[0] = client->tls.checked;
-    about[1] = (int64_t)client->tls.store_mark;
-    about[2] = (int64_t)size;
-    for (i = 0; i < PUTER__COUNT(about); i++) {
-        puter__append_integer(&out, about[i]);
-        puter__append_char(&out, '\n');
-    }
+    facts[0] = client->tls.checked;
+    facts[1] = (int64_t)client->tls.store_mark;
+    facts[2] = (int64_t)size;
+    puter__append(&out, facts, sizeof facts);
     if (!puter__reserve(&out, size)) {
         error = ENOMEM;
     } else if (mbedtls_ssl_session_save(&client->tls.session,
@@ -7596,14 +7597,15 @@ PUTER_API void puter_reply_free(puter_reply *reply)
 PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
                                    size_t capacity)
 {
-    const char *p = image->url != NULL ? strchr(image->url, ',') : NULL;
+    const char *url = puter__or_empty(image->url), *end = url + image->length;
+    const char *p = (const char *)memchr(url, ',', image->length);
     unsigned char *out = (unsigned char *)buffer;
     puter__base64 base64 = PUTER__ZERO;
     size_t size = 0;
-    if (p == NULL || !puter__starts(image->url, "data:") ||
-        p - image->url < 12 || memcmp(p - 7, ";base64", 7) != 0)
+    if (p == NULL || p - url < 12 || memcmp(url, "data:", 5) != 0 ||
+        memcmp(p - 7, ";base64", 7) != 0)
         return 0; /* RFC 2397 */
-    for (p++; *p != '\0'; p++) {
+    for (p++; p < end; p++) {
         int byte = puter__base64_take(&base64, *p);
         if (byte < 0)
             continue;
