@@ -229,10 +229,11 @@ typedef struct puter_options {
                                   and as puter_get says (default: 8; -1: none);
                                   not where the pause would be over a minute or
                                   more than total_timeout_ms leaves */
-    bool (*cancelled)(void *user); /* asked before each step, at each read of
-                                  the reply and, in a wait, every 100 ms; true
-                                  stops the exchange with PUTER_ERR_CANCELLED;
-                                  it must not call anything on the client */
+    bool (*cancelled)(void *user); /* asked before each step and tool, at each
+                                  read of the reply and, in a wait, every
+                                  100 ms; true stops the exchange with
+                                  PUTER_ERR_CANCELLED; it must not call
+                                  anything on the client */
     const puter_transport *transport; /* borrowed until puter_close */
     void *user;                /* for `cancelled` */
 } puter_options;
@@ -4651,7 +4652,6 @@ static void puter__disconnect(puter_client *client)
     puter__tls_close(&client->tls);
 #endif
     client->transport->close(client->transport->ctx);
-    puter__wipe(client->scratch.text, client->scratch.capacity);
     client->connected = false;
     client->input_begin = client->input_end = 0;
 }

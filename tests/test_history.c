@@ -297,6 +297,9 @@ static void test_replies(void)
         {"", 0, NULL,
          "[" ASSISTANT(USE("c0", "{}")) "," TOOL("c0", "22") "]",
          "," ASSISTANT(USE("c0", "{}")) "," TOOL("c0", "22")},
+        {"Hi", 0, NULL, "[" ASSISTANT(USE("c0", "{}")) "]",
+         "," ASSISTANT(USE("c0", "{}")) "," TOOL("c0", "The tool was not run.")
+         "," TURN("assistant", "Hi")},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {

@@ -1082,6 +1082,24 @@ static void test_refused_behind(const char *version)
     CHECK(peer_end(&server));
 }
 
+/* Between begin and next it is the caller who is away, not the service. */
+static void test_slow_caller(const char *version)
+{
+    static const puter_request request = {.prompt = "Halo"};
+    puter_client *client;
+    peer_job job = {.reply = ANSWER};
+    CHECK_IN("a slow caller, %s", version);
+    client = begin_between(version, &job);
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(client->phase, PUTER__PHASE_HANDSHAKE);
+    machine.later = 1000;
+    CHECK_INT(puter_stream_next(client, NULL), 1);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    machine.later = 0;
+    puter_close(client);
+    CHECK(peer_end(&server));
+}
+
 /* Silence is that of the connection: a record that comes slowly is none. */
 static void test_slow_record(const char *version)
 {
@@ -2267,6 +2285,7 @@ int main(void)
         test_ended_while_sending(versions[i]);
         test_ticket_while_sending(versions[i]);
         test_refused_behind(versions[i]);
+        test_slow_caller(versions[i]);
         test_slow_record(versions[i]);
         test_farewell(versions[i]);
         test_replaced_store(versions[i]);

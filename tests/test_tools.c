@@ -749,21 +749,134 @@ static void test_compaction_of_rounds(void)
                USE("c1", "time", "{}")),
     };
     size_t i;
-    for (i = 0; i < COUNT(says); i++) {
+    for (i = 0; i < 2 * COUNT(says); i++) {
         bench it;
         puter_reply reply;
         CHECK_IN("compaction of rounds, %d", (int)i);
         bench_open(&it, NULL);
-        script_reply(&it.peer, 200, says[i]);
+        script_reply(&it.peer, 200, says[i / 2]);
         script_reply(&it.peer, 200, DONE);
-        CHECK_INT(ask(&it, false, &reply), PUTER_OK);
+        CHECK_INT(ask(&it, i % 2 == 1, &reply), PUTER_OK);
         CHECK_JSON(reply.compaction, "", artifact);
+        CHECK(i % 2 == 0 || strstr(it.log.bytes, "compaction {"));
         puter_reply_free(&reply);
         bench_close(&it);
     }
 }
 
+/* A service may have no driver in one round that it had in the one before. */
+static void test_routes_of_rounds(void)
+{
+    bench it;
+    puter_reply reply;
+    CHECK_IN("routes of rounds");
+    bench_open(&it, NULL);
+    script_reply(&it.peer, 404, "{\"message\":\"Driver not found: x\","
+                                "\"code\":\"not_found\"}");
+    script_reply(&it.peer, 200, ASKS);
+    script_reply(&it.peer, 200, "{\"success\":false,\"error\":{\"code\":"
+                                "\"no_implementation_available\"}}");
+    script_reply(&it.peer, 200, DONE);
+    CHECK_INT(ask(&it, false, &reply), PUTER_OK);
+    CHECK_INT(it.oracle.runs, 1);
+    if (CHECK_INT(it.peer.request_count, 4))
+        CHECK_JSON(script_sent(&it.peer, 3), "driver",
+                   "\"openai-completion\"");
+    puter_reply_free(&reply);
+    bench_close(&it);
+}
+
 /* ---- what goes wrong ---------------------------------------------------- */
+
+/* The user stops, or time runs out, before the first tool or in it: what has
+ * run is in the turns, and no other does. */
+typedef struct brake {
+    bench *bench;
+    bool cancels, late;
+} brake;
+
+static bool is_cancelled(void *user)
+{
+    return *(bool *)user;
+}
+
+static void pull(brake *it)
+{
+    *(bool *)it->bench->client->options.user = it->cancels;
+    if (it->late)
+        it->bench->client->total_deadline = 0;
+}
+
+static int pull_in_tool(void *user, const puter_tool_call *call,
+                        puter_writer *result)
+{
+    brake *it = (brake *)user;
+    pull(it);
+    return answer(&it->bench->oracle, call, result);
+}
+
+static void check_stopped(bool cancels, bool in_tool)
+{
+    bench it;
+    brake stop = {&it, cancels, !cancels};
+    bool cancelled = false;
+    puter_options options = {.cancelled = is_cancelled, .user = &cancelled};
+    puter_result wanted = cancels ? PUTER_ERR_CANCELLED : PUTER_ERR_TIMEOUT;
+    puter_history history = {0};
+    puter_event event;
+    puter_reply reply;
+    CHECK_IN("%s %s a tool", cancels ? "cancelled" : "late",
+             in_tool ? "in" : "before");
+    bench_open(&it, &options);
+    it.tools[0].call = pull_in_tool;
+    it.tools[0].user = &stop;
+    script_reply(&it.peer, 200,
+                 CLAUDE(TEXT("One") "," USE("c1", "weather", "{}") ","
+                        USE("c2", "time", "{}")));
+    puter_stream_begin(it.client, &it.request);
+    while (puter_stream_next(it.client, &event) == 1)
+        if (event.type == PUTER_EVENT_TOOL_CALL && !in_tool)
+            pull(&stop);
+    CHECK_INT(puter_stream_end(it.client, &reply), wanted);
+    script_check_failure(it.client, wanted);
+    CHECK_INT(it.oracle.runs, in_tool);
+    CHECK_INT(it.peer.request_count, 1);
+    CHECK_INT(reply.tool_call_count, 0);
+    CHECK_INT(puter_history_add_reply(&history, &reply), PUTER_OK);
+    CHECK_INT(history.message_count, 3);
+    CHECK(strstr(history.messages[1].json, in_tool ? "22" : "not run"));
+    CHECK(strstr(history.messages[2].json, "The tool was not run."));
+    puter_history_free(&history);
+    puter_reply_free(&reply);
+    bench_close(&it);
+}
+
+static void test_stopped(void)
+{
+    int i;
+    for (i = 0; i < 4; i++)
+        check_stopped(i % 2 == 0, i / 2 == 0);
+}
+
+/* A name with a NUL in it is none of a tool that is called like its
+ * beginning, nor are arguments fewer than they are. */
+static void test_names_with_nul(void)
+{
+    bench it;
+    puter_reply reply;
+    CHECK_IN("a name with a NUL");
+    bench_open(&it, NULL);
+    script_reply(&it.peer, 200,
+                 OPENAI("null", CALL("c1", "time\\u0000s", "{}\\u0000x")));
+    CHECK_INT(ask(&it, false, &reply), PUTER_OK);
+    CHECK_INT(it.oracle.runs, 0);
+    if (CHECK_INT(reply.tool_call_count, 1)) {
+        CHECK_STR(reply.tool_calls[0].name, "time\x1As");
+        CHECK_STR(reply.tool_calls[0].arguments, "{}\x1Ax");
+    }
+    puter_reply_free(&reply);
+    bench_close(&it);
+}
 
 /* Arguments that no tool could read: none is run, nothing more is sent, and
  * the caller has all that came. */
@@ -1021,6 +1134,9 @@ int main(void)
     test_discarded_stream();
     test_ended_early();
     test_compaction_of_rounds();
+    test_routes_of_rounds();
+    test_stopped();
+    test_names_with_nul();
     test_bad_arguments();
     test_failed_round();
     test_repeated_round();
