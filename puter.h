@@ -3654,8 +3654,7 @@ static int puter__tls_configure(puter__tls *tls)
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ctr_drbg_init(&tls->random);
     error = mbedtls_ctr_drbg_seed(&tls->random, puter__tls_entropy,
-                                  tls->report,
-                                  (const unsigned char *)"puter.h", 7);
+                                  tls->report, NULL, 0);
 #endif
     if (error == 0)
         error = mbedtls_ssl_config_defaults(
@@ -4779,7 +4778,7 @@ static puter_result puter__check_size(puter_client *client, uint64_t take)
     if (limit < 0 || take <= (uint64_t)limit)
         return PUTER_OK;
     return puter__fail(&client->report, PUTER_ERR_LIMIT,
-                       "the reply is longer than max_reply_bytes");
+                       "the reply is longer than max_reply_bytes; raise it");
 }
 
 /* The head is in: what kind of body follows, and may it be so long? */
