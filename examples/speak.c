@@ -7,32 +7,53 @@
 #define PUTER_IMPLEMENTATION
 #include "puter.h"
 #include <stdio.h>
+#include <string.h>
 
 struct sound {
     const char *path;
-    FILE *file; /* NULL: nothing has come */
+    char unfinished[4096]; /* takes the old file's place once it is whole */
+    FILE *file;            /* NULL: nothing has come */
 };
 
-/* Opens the file with the first piece: where there is no speech, an old file
- * stays. */
 static int write_piece(void *user, const void *data, size_t size)
 {
     struct sound *sound = (struct sound *)user;
     if (!sound->file)
-        sound->file = fopen(sound->path, "wb");
+        sound->file = fopen(sound->unfinished, "wb");
     if (sound->file && fwrite(data, 1, size, sound->file) == size)
         return 0;
     perror(sound->path);
     return 1; /* stop */
 }
 
-static puter_result speak(puter_client *client, const char *words,
-                          struct sound *sound)
+/* JSON does not come to the sink, but what a proxy has to say may. */
+static bool is_speech(const struct sound *sound, const puter_reply *reply)
+{
+    return sound->file && strncmp(reply->content_type, "text/", 5) != 0 &&
+           !strstr(reply->content_type, "json");
+}
+
+/* Some services answer with the URL of a place to fetch the speech from. */
+static void tell_instead(const puter_reply *reply)
+{
+    puter_json *json = puter_json_parse(reply->json, reply->json_length, NULL);
+    puter_value result = puter_json_get(puter_json_root(json), "result");
+    const char *url = puter_json_string(result, NULL);
+    if (*url)
+        fprintf(stderr, "speak: nothing is written: the speech is at %s\n",
+                url);
+    else
+        fputs("speak: what was answered is no speech\n", stderr);
+    puter_json_free(json);
+}
+
+static bool speak(puter_client *client, const char *words, struct sound *sound)
 {
     puter_writer args = {0};
     puter_call_request call = {0};
     puter_reply reply;
     puter_result result;
+    bool good;
 
     puter_write_begin_object(&args);
     puter_write_key(&args, "text");
@@ -46,30 +67,44 @@ static puter_result speak(puter_client *client, const char *words,
     call.sink = write_piece;
     call.user = sound;
     result = puter_call(client, &call, &reply);
+    good = result == PUTER_OK && is_speech(sound, &reply);
+    if (result == PUTER_OK && !good)
+        tell_instead(&reply);
+    else if (!good && result != PUTER_ERR_CANCELLED) /* the sink has said why */
+        fprintf(stderr, "speak: %s\n", puter_last_error(client)->message);
     puter_reply_free(&reply);
     puter_writer_free(&args);
-    return result;
+    return good;
+}
+
+/* Where there is no speech, or not all of it, an old file stays. */
+static bool keep(const struct sound *sound, bool good)
+{
+    bool kept;
+    if (!sound->file)
+        return false;
+    kept = fclose(sound->file) == 0 && good &&
+           rename(sound->unfinished, sound->path) == 0;
+    if (good && !kept)
+        perror(sound->path);
+    if (!kept)
+        remove(sound->unfinished);
+    return kept;
 }
 
 int main(int argc, char **argv)
 {
     puter_client *client;
-    puter_result result;
-    struct sound sound = {NULL, NULL};
+    struct sound sound = {0};
+    bool good;
     if (argc != 3) {
         fputs("usage: speak FILE WORDS\n", stderr);
         return 2;
     }
     sound.path = argv[1];
+    snprintf(sound.unfinished, sizeof sound.unfinished, "%s.new", argv[1]);
     client = puter_open(NULL);
-    result = speak(client, argv[2], &sound);
-    /* The sink itself has said why it stopped. */
-    if (result != PUTER_OK && result != PUTER_ERR_CANCELLED)
-        fprintf(stderr, "speak: %s\n", puter_last_error(client)->message);
+    good = keep(&sound, speak(client, argv[2], &sound));
     puter_close(client);
-    if (sound.file && fclose(sound.file) != 0 && result == PUTER_OK) {
-        perror(sound.path);
-        return 1;
-    }
-    return result != PUTER_OK;
+    return !good;
 }

@@ -244,6 +244,10 @@ static void synthesize(exchange *x)
         fail_request(a, "'text' must be shorter than 3000 characters");
         return;
     }
+    if (starts_with(text, "elsewhere")) {
+        succeed_json(x, "\"https://example.com/sample.mp3\"");
+        return;
+    }
     make_sound(&a->body, text);
     a->chunked = true;
     for (at = CHUNK; at < a->body.length; at += CHUNK)
