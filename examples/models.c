@@ -1,28 +1,44 @@
-/* The models on offer, and what a million tokens cost: models [VENDOR]
+/* The models on offer, how many tokens each takes at a time, and what a million
+ * cost: models [VENDOR]
  *
  *     cc models.c -o models -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"
 #include <stdio.h>
+#include <string.h>
 
-/* Prices come in cents; older services tell none. */
-static void print_price(puter_value cents)
+static void print_number(puter_value number, double factor, int decimals)
 {
-    if (puter_json_type(cents) == PUTER_NUMBER)
-        printf(" %10.3f", puter_json_number(cents) / 100);
+    if (puter_json_type(number) == PUTER_NUMBER)
+        printf(" %10.*f", decimals, puter_json_number(number) * factor);
     else
         printf(" %10s", "-");
 }
 
-/* Where there are no prices, a model is its name alone. */
+/* Prices come in cents for as many tokens as the model says, under the name
+ * that it gives for them. */
+static void print_price(puter_value model, const char *key_name,
+                        const char *usual_key)
+{
+    puter_value costs = puter_json_get(model, "costs");
+    double tokens = puter_json_number(puter_json_get(costs, "tokens"));
+    const char *key = puter_json_string(puter_json_get(model, key_name), NULL);
+    if (!*key)
+        key = usual_key;
+    print_number(puter_json_member(costs, key, strlen(key)),
+                 1e4 / (tokens > 0 ? tokens : 1e6), 3);
+}
+
+/* In the lists of older services a model is its name alone. */
 static void print_model(puter_value model)
 {
     bool named = puter_json_type(model) == PUTER_STRING;
     puter_value name = named ? model : puter_json_get(model, "id");
     printf("%-32s", puter_json_string(name, NULL));
-    print_price(puter_json_get(model, "costs.prompt_tokens"));
-    print_price(puter_json_get(model, "costs.completion_tokens"));
+    print_number(puter_json_get(model, "context"), 1, 0);
+    print_price(model, "input_cost_key", "prompt_tokens");
+    print_price(model, "output_cost_key", "completion_tokens");
     puts("");
 }
 
@@ -31,7 +47,7 @@ static void print_models(const puter_reply *reply)
     puter_json *json = puter_json_parse(reply->json, reply->json_length, NULL);
     puter_value models = puter_json_get(puter_json_root(json), "models");
     size_t i;
-    printf("%-32s %10s %10s\n", "model", "$/M in", "$/M out");
+    printf("%-32s %10s %10s %10s\n", "model", "context", "$/M in", "$/M out");
     for (i = 0; i < puter_json_count(models); i++)
         print_model(puter_json_at(models, i));
     puter_json_free(json);

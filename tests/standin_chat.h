@@ -1190,6 +1190,20 @@ static void add_model_name(bytes *out, const struct model *m)
         add_json(out, "'%j:%j/%j'", family, family, m->id);
 }
 
+/* What a model costs: one vendor has names of its own for it, and a price for
+ * a thousand tokens. */
+static void add_model_costs(bytes *out, const struct model *m)
+{
+    bool own = strcmp(m->driver, "claude") == 0;
+    const char *in = own ? "input_tokens" : "prompt_tokens";
+    const char *out_of = own ? "output_tokens" : "completion_tokens";
+    double tokens = own ? 1000 : 1000000;
+    add_json(out, "'input_cost_key':%s,'output_cost_key':%s,'costs':{"
+             "'tokens':%n,%s:%n,%s:%n,'cached_tokens':0}", in, out_of, tokens,
+             in, m->prompt_cost * tokens / 1000000, out_of,
+             m->completion_cost * tokens / 1000000);
+}
+
 static void add_model_details(bytes *out, const struct model *m)
 {
     add_json(out, "{'puterId':");
@@ -1199,11 +1213,9 @@ static void add_model_details(bytes *out, const struct model *m)
              "'aliases':[", m->id, m->id);
     add_model_name(out, m);
     add_json(out, "],'context':%n,'max_tokens':8192,"
-             "'costs_currency':'usd-cents','input_cost_key':'prompt_tokens',"
-             "'output_cost_key':'completion_tokens','costs':{"
-             "'tokens':1000000,'prompt_tokens':%n,'completion_tokens':%n,"
-             "'cached_tokens':0},'provider':%s}", m->context, m->prompt_cost,
-             m->completion_cost, m->driver);
+             "'costs_currency':'usd-cents',", m->context);
+    add_model_costs(out, m);
+    add_json(out, ",'provider':%s}", m->driver);
 }
 
 /* An array of one driver's models or, where it is NULL, of all. */
