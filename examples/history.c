@@ -26,22 +26,50 @@ static bool load(puter_history *history, const char *path)
     return false;
 }
 
-static bool ask(puter_history *history, const char *question)
+/* Keeps the answer; not the service's own words in place of one, nor the
+ * question that they were for. */
+static bool keep(puter_history *history, const puter_reply *reply)
+{
+    puter_result result;
+    if (reply->blocked || reply->usage_limited) {
+        fprintf(stderr, "history: not kept: this is no answer: %s\n",
+                reply->blocked ? "the service blocked the question"
+                               : "the account is out of credit");
+        return false;
+    }
+    result = puter_history_add_reply(history, reply);
+    if (result != PUTER_OK)
+        fprintf(stderr, "history: the answer cannot be kept: %s\n",
+                puter_result_name(result));
+    return result == PUTER_OK;
+}
+
+static bool ask(puter_history *history)
 {
     puter_client *client = puter_open(NULL);
     puter_request request = {0};
     puter_reply reply;
-    bool good = puter_history_add(history, "user", question) == PUTER_OK;
-    puter_history_trim(history, 16384); /* all of it is sent each time */
+    bool good;
     request.messages = history->messages;
     request.message_count = history->message_count;
-    good = puter_chat(client, &request, &reply) == PUTER_OK && good &&
-           puter_history_add_reply(history, &reply) == PUTER_OK;
+    good = puter_chat(client, &request, &reply) == PUTER_OK;
     fprintf(good ? stdout : stderr, "%s\n",
             good ? reply.text : puter_last_error(client)->message);
+    good = good && keep(history, &reply);
     puter_reply_free(&reply);
     puter_close(client);
     return good;
+}
+
+static bool add_question(puter_history *history, const char *question)
+{
+    puter_result result = puter_history_add(history, "user", question);
+    if (result == PUTER_OK)
+        puter_history_trim(history, 16384); /* all of it is sent each time */
+    else
+        fprintf(stderr, "history: the question cannot be added: %s\n",
+                puter_result_name(result));
+    return result == PUTER_OK;
 }
 
 /* Takes the old file's place only once it is whole. */
@@ -65,7 +93,8 @@ int main(int argc, char **argv)
 {
     puter_history history = {0};
     bool used = argc == 3 && *argv[2];
-    bool good = used && load(&history, argv[1]) && ask(&history, argv[2]) &&
+    bool good = used && load(&history, argv[1]) &&
+                add_question(&history, argv[2]) && ask(&history) &&
                 save(&history, argv[1]);
     if (!used)
         fputs("usage: history FILE QUESTION\n", stderr);
