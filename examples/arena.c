@@ -1,7 +1,7 @@
 /* An answer streamed without malloc: puter.h's memory is a static buffer, and
  * so is that of an Mbed TLS built with MBEDTLS_MEMORY_BUFFER_ALLOC_C.
  *
- *     cc arena.c -o arena -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/arena.c -o arena -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #include <stddef.h>
 static void *arena_malloc(size_t size);

@@ -1,7 +1,8 @@
 /* chat - asks the AI models behind a Puter service, from a shell.
  *
- *     cc chat.c -o chat -lmbedtls -lmbedx509 -lmbedcrypto
- *     cc -DHAVE_LIBEDIT chat.c -o chat -ledit -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc examples/chat.c -o chat -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -DHAVE_LIBEDIT examples/chat.c -o chat \
+ *         -ledit -lmbedtls -lmbedx509 -lmbedcrypto
  *
  * The answer alone goes to standard output, all else to standard error.
  * chat_token.h keeps the token, chat_login.h gets it, chat_doctor.h finds

@@ -2,7 +2,7 @@
  * Services answer with the picture's bytes, with the picture in a data: URL,
  * or with the URL of a place to fetch it from, which is printed.
  *
- *     cc draw.c -o draw -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/draw.c -o draw -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

@@ -2,7 +2,8 @@
  * that it trusts, one or as many as you like, as an array that xxd writes.
  *
  *     xxd -i </etc/ssl/certs/ca-certificates.crt >roots.h
- *     cc -I. embedded_ca.c -o embedded_ca -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/embedded_ca.c -o embedded_ca \
+ *         -lmbedtls -lmbedx509 -lmbedcrypto
  *
  * The array stays where the linker puts it, as a rule in flash: of its roots
  * only those that a server's chain names are parsed, and only for as long as

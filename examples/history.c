@@ -1,6 +1,6 @@
 /* A conversation that outlives the program: history FILE "And then?"
  *
- *     cc history.c -o history -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/history.c -o history -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

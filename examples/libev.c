@@ -1,7 +1,7 @@
 /* Two answers at once in an event loop of libev's, which calls back when a
  * client can go on. Each piece is shown with its model's name.
  *
- *     cc libev.c -o libev -lev -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/libev.c -o libev -lev -lmbedtls -lmbedx509 -lmbedcrypto
  *
  * Every loop is used like this. In OpenWrt's uloop, ev_once is a uloop_fd_add
  * with ULOOP_READ and ULOOP_WRITE and a uloop_timeout_set, and what they call

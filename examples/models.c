@@ -1,7 +1,7 @@
 /* The models on offer, how many tokens each takes at a time, and what a million
  * cost: models [VENDOR]
  *
- *     cc models.c -o models -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/models.c -o models -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

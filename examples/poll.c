@@ -1,7 +1,7 @@
 /* Two answers at once in one thread: two clients that never wait, and one
  * poll() that waits for both. Each piece is shown with its model's name.
  *
- *     cc poll.c -o poll -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/poll.c -o poll -lmbedtls -lmbedx509 -lmbedcrypto
  *
  * Only the resolving of a host's name may still wait.
  */

@@ -1,6 +1,6 @@
 /* The words in a file: read receipt.jpg (a picture), read memo.mp3 (speech)
  *
- *     cc read.c -o read -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/read.c -o read -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

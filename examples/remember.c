@@ -4,7 +4,7 @@
  *     remember name            what is kept under "name"
  *     remember name Siti       keeps "Siti" under "name"
  *
- *     cc remember.c -o remember -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/remember.c -o remember -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

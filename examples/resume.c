@@ -1,7 +1,7 @@
 /* A question whose connection takes up where the last run's ended, which saves
  * most of the handshake: resume FILE "Halo, siapa kamu?"
  *
- *     cc resume.c -o resume -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/resume.c -o resume -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

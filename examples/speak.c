@@ -2,7 +2,7 @@
  * The sink takes the audio piece by piece as it arrives: any length needs the
  * same little memory.
  *
- *     cc speak.c -o speak -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/speak.c -o speak -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

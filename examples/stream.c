@@ -1,6 +1,6 @@
 /* An answer shown as it is written: stream "Halo, siapa kamu?"
  *
- *     cc stream.c -o stream -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/stream.c -o stream -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

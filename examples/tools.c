@@ -1,7 +1,7 @@
 /* A tool that the model may call: tools "What is the weather in Paris?"
  * The library runs it, tells the model the result, and gives the answer.
  *
- *     cc tools.c -o tools -lmbedtls -lmbedx509 -lmbedcrypto
+ *     cc -I. examples/tools.c -o tools -lmbedtls -lmbedx509 -lmbedcrypto
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

@@ -11,7 +11,7 @@
  * that tree, a program:
  *
  *     cc -Oz -ffunction-sections -fno-asynchronous-unwind-tables -static -s \
- *        -IPREFIX/include hello.c -LPREFIX/library \
+ *        -I. -IPREFIX/include examples/hello.c -LPREFIX/library \
  *        -lmbedtls -lmbedx509 -lmbedcrypto -Wl,--gc-sections,-z,noseparate-code
  *
  * The configuration is part of the headers: library and program see the same.
