@@ -296,14 +296,48 @@ static void admit(struct door *door, int listener)
 
 /* ---- what is pasted ----------------------------------------------------- */
 
+static struct termios shown; /* the terminal, as it was before */
+
+static void show_typing(void)
+{
+    tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+}
+
+/* The shell that takes the terminal over may well leave it as it is. */
+static void on_end(int signal_number)
+{
+    show_typing();
+    raise(signal_number); /* once more, now to end */
+}
+
+/* What ends the program from outside does not pass by the end of main. Where a
+ * signal is ignored (nohup) it stays so. */
+static void show_typing_at_end(void)
+{
+    static const int endings[] = {SIGTERM, SIGHUP};
+    struct sigaction action, before;
+    size_t i;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGTTOU); /* also from the background */
+    action.sa_handler = on_end;
+    action.sa_flags = (int)SA_RESETHAND;
+    for (i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        sigaction(endings[i], NULL, &before);
+        if (before.sa_handler != SIG_IGN)
+            sigaction(endings[i], &action, NULL);
+    }
+}
+
 /* Has a terminal not show what is typed, nor leave it so by a key; false where
  * there is none. */
-static bool hide_typing(struct termios *before)
+static bool hide_typing(void)
 {
     struct termios hidden;
-    if (tcgetattr(STDIN_FILENO, before) != 0)
+    if (tcgetattr(STDIN_FILENO, &shown) != 0)
         return false;
-    hidden = *before;
+    show_typing_at_end();
+    hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
     hidden.c_cc[VQUIT] = hidden.c_cc[VSUSP] = _POSIX_VDISABLE;
     return tcsetattr(STDIN_FILENO, TCSANOW, &hidden) == 0;
@@ -440,12 +474,11 @@ static void invite(const struct door *door, const char *site)
  * is asked for it. */
 static void receive_token(struct door *door, const char *site)
 {
-    struct termios before;
-    bool hidden = hide_typing(&before);
+    bool hidden = hide_typing();
     invite(door, site);
     wait_for_token(door);
     if (hidden)
-        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+        show_typing();
 }
 
 static int not_kept(const char *path, int error)
