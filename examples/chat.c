@@ -265,10 +265,12 @@ static void begin_answer(struct terminal *terminal)
 }
 
 /* Leaves the cursor at the beginning of a line, also where the keyboard has
- * written "^C" on it. */
+ * written "^C" on it. What goes elsewhere than to a terminal as it came gets no
+ * byte more. */
 static void end_answer(struct terminal *terminal, bool as_it_came)
 {
-    bool line_ends = terminal->last == '\n' || as_it_came;
+    bool line_ends =
+        terminal->last == '\n' || (as_it_came && !terminal->guarded);
     bool tidied = terminal->frames || terminal->dimmed;
     tidy(terminal);
     if (!line_ends || (interrupted && terminal->guarded && !tidied))
