@@ -625,17 +625,27 @@ static char *read_line(void)
 }
 #endif
 
+/* Whether a line is a word, "" for none, whatever blanks there are around. */
+static bool is_only(const char *line, const char *word)
+{
+    static const char blanks[] = " \t\r\v\f";
+    size_t length = strlen(word);
+    line += strspn(line, blanks);
+    return strncmp(line, word, length) == 0 &&
+           line[length + strspn(line + length, blanks)] == '\0';
+}
+
 static int converse(struct session *session)
 {
     session->converses = true;
     prepare_keyboard();
     for (;;) {
         char *line = read_line();
-        bool ended = line ? strcmp(line, "exit") == 0 : !interrupted;
+        bool ended = line ? is_only(line, "exit") : !interrupted;
         interrupted = 0;
         if (!line)
             show_text(&session->terminal, "\n", 1);
-        else if (*line && !ended)
+        else if (!is_only(line, "") && !ended)
             ask(session, line);
         interrupted = 0; /* the answer, not the conversation */
         free(line);
