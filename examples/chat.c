@@ -613,12 +613,18 @@ static char *read_line(void)
 {
     char *line = NULL;
     size_t capacity = 0;
+    ssize_t length;
     fputs("> ", stdout);
     fflush(stdout);
-    if (getline(&line, &capacity, stdin) < 0) {
+    length = getline(&line, &capacity, stdin);
+    if (length < 0) {
         free(line);
         clearerr(stdin);
         return NULL;
+    }
+    if (memchr(line, '\0', (size_t)length)) {
+        complain(FAILED, "the line is not text: it holds a NUL byte");
+        line[0] = '\0'; /* nothing is asked */
     }
     line[strcspn(line, "\n")] = '\0';
     return line;
