@@ -670,13 +670,15 @@ static void read_options(char **arguments)
     }
 }
 
+/* Nobody would find one that cannot say where it is. */
 static void announce(void)
 {
     printf("%s://api.puter.localhost:%d\n", settings.plain ? "http" : "https",
            settings.port);
     if (!settings.plain)
         puts(settings.ca_path);
-    fflush(stdout);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        die("standard output cannot be written: %s", strerror(errno));
 }
 
 int main(int argc, char **argv)
