@@ -3592,24 +3592,6 @@ static const uint16_t puter__signatures_without_pss[] = {
     0x0403, 0x0503, 0x0603, 0x0401, 0x0501, 0x0601, 0};
 #endif
 
-/* A handshake has failed. A session may be the reason (Mbed TLS offers its
- * version of TLS alone), or RSA-PSS in TLS 1.2: without it, that is tried once
- * more; no request has been sent. */
-static void puter__tls_give_in(puter__tls *tls, int error)
-{
-    tls->otherwise = tls->has_session;
-    puter__tls_forget_session(tls);
-#if MBEDTLS_VERSION_NUMBER >= 0x03020000
-    tls->without_pss = !tls->without_pss &&
-                       error == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER;
-    tls->otherwise |= tls->without_pss;
-    mbedtls_ssl_conf_sig_algs(&tls->config, tls->without_pss
-                                                ? puter__signatures_without_pss
-                                                : puter__signatures);
-#endif
-    (void)error;
-}
-
 #if MBEDTLS_VERSION_NUMBER < 0x03000000 && defined(MBEDTLS_ECP_C)
 /* Groups for ECDHE, the cheapest first, which many servers take: Mbed TLS 2
  * itself begins with P-521, and goes on to 192 bits. */
@@ -3756,7 +3738,25 @@ static int puter__tls_stopped(puter__tls *tls, const char *stage, int error)
     return puter__tls_fail(tls, stage, error);
 }
 
-/* 0 done, or as above. */
+/* A handshake has failed. A session may be the reason (Mbed TLS offers its
+ * version of TLS alone), or RSA-PSS in TLS 1.2: without it, that is tried once
+ * more; no request has been sent. */
+static void puter__tls_give_in(puter__tls *tls, int error)
+{
+    tls->otherwise = tls->has_session;
+    puter__tls_forget_session(tls);
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+    tls->without_pss = !tls->without_pss &&
+                       error == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER;
+    tls->otherwise |= tls->without_pss;
+    mbedtls_ssl_conf_sig_algs(&tls->config, tls->without_pss
+                                                ? puter__signatures_without_pss
+                                                : puter__signatures);
+#endif
+    (void)error;
+}
+
+/* 0 done, PUTER_WANT_* or a puter_result. */
 static int puter__tls_handshake(puter__tls *tls)
 {
     int error, result;
