@@ -2934,8 +2934,8 @@ typedef struct puter__tls {
     mbedtls_ssl_session session; /* to resume by; only of a checked peer */
     bool has_session;
     bool without_pss;        /* signatures of RSA-PSS are not offered */
-    bool otherwise;          /* the next handshake offers something else than
-                                the one that failed */
+    bool otherwise;          /* the handshake that failed may be repeated: the
+                                next one does without something */
     int64_t checked;         /* when its certificate was, in seconds */
     uint64_t store_mark;     /* of the store it was held against */
     mbedtls_x509_crt roots;  /* those that the chain can need, as long */
@@ -3503,9 +3503,9 @@ static const char *puter__tls_meaning(int error)
         const char *text;
     } known[] = {
         {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE,
-         "the server refused (alert): it may want a version of TLS, suite or "
-         "curve that this build of Mbed TLS lacks, a client's certificate, or "
-         "another host"},
+         "the server refused (alert): it may want a version of TLS, suite, "
+         "curve or signature that this Mbed TLS lacks, a client's "
+         "certificate, or another host"},
         {MBEDTLS_ERR_SSL_INVALID_RECORD,
          "the server does not speak TLS there; is it an http:// address?"},
 #ifdef MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
@@ -3593,8 +3593,9 @@ static const uint16_t puter__signatures_without_pss[] = {
 #endif
 
 #if MBEDTLS_VERSION_NUMBER < 0x03000000 && defined(MBEDTLS_ECP_C)
-/* Groups for ECDHE, the cheapest first, which many servers take: Mbed TLS 2
- * itself begins with P-521, and goes on to 192 bits. */
+/* Groups for ECDHE, the cheapest first, which many servers take, and for the
+ * server's own key: Mbed TLS 2 itself begins with P-521, and goes on to 192
+ * bits. */
 static const mbedtls_ecp_group_id puter__groups[] = {
 #ifdef MBEDTLS_ECP_DP_CURVE25519_ENABLED
     MBEDTLS_ECP_DP_CURVE25519,
@@ -3714,8 +3715,9 @@ static puter_result puter__tls_open(puter__tls *tls)
     if (error == 0)
         error = mbedtls_ssl_set_hostname(
             &tls->ssl, tls->url->numeric ? NULL : tls->url->host);
-    if (error == 0 && tls->has_session &&
-        puter__tls_still_checked(tls, tls->checked, tls->store_mark))
+    if (!puter__tls_still_checked(tls, tls->checked, tls->store_mark))
+        puter__tls_forget_session(tls);
+    if (error == 0 && tls->has_session)
         error = mbedtls_ssl_set_session(&tls->ssl, &tls->session);
     if (error != 0) {
         puter__tls_fail(tls, "set-up, is there a /dev/urandom?", error);
@@ -4719,7 +4721,8 @@ static bool puter__still_good(puter_client *client)
     return false;
 }
 
-/* Gives the connection, and a silence, their whole time. */
+/* Gives connecting, and a silence, their whole time; what an address has of it
+ * stays. */
 static void puter__start_clocks(puter_client *client)
 {
     puter__touch(client);
@@ -5732,8 +5735,8 @@ static puter_result puter__check_request(puter_client *client,
     if (request == NULL ||
         (request->prompt != NULL ? request->prompt[0] == '\0'
                                  : request->message_count == 0))
-        return puter__misuse(client, "nothing to ask: set messages, or a "
-                                     "prompt that is not empty");
+        return puter__misuse(client,
+                             "nothing to ask: no messages, or an empty prompt");
     if (request->has_temperature && !puter__is_finite(request->temperature))
         return puter__misuse(client, "the temperature is no number");
     for (i = 0; i < request->message_count && result == PUTER_OK; i++)
@@ -8160,7 +8163,7 @@ static void puter__keep_user(puter_client *client, const char *text,
     }
     for (i = 0; i < length; i++) {
         int byte = 0;
-        if (text[i] == '%') { /* behind the text are an '@' and a NUL */
+        if (text[i] == '%') { /* behind the text are at least "@" and a NUL */
             const char hex[4] = {'0', '0', text[i + 1], text[i + 2]};
             byte = puter__hex4(hex);
         }
