@@ -755,14 +755,20 @@ static void test_refused_tools(void)
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
 }
 
-/* What is larger than the 50 MiB that the service takes. */
+/* What is larger than the 50 MiB that the service takes, if by a byte. */
 static void test_refused_sizes(void)
 {
-    enum { SIZE = 51 << 20 };
+    static const char around[] =
+        "{\"interface\":\"puter-chat-completion\",\"driver\":"
+        "\"openai-completion\",\"method\":\"complete\",\"args\":{"
+        "\"messages\":[{\"role\":\"user\",\"content\":\"\"}]}}";
+    enum { SIZE = 51 << 20, AROUND = sizeof around - 1 };
     puter_part part = {0};
     puter_message message = {0};
     puter_request request = {0};
     char *prompt = (char *)malloc(SIZE + 1);
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
     CHECK_IN("refused sizes");
     part.type = PUTER_PART_IMAGE;
     part.mime_type = "image/x";
@@ -778,6 +784,14 @@ static void test_refused_sizes(void)
     request.message_count = 0;
     request.prompt = prompt;
     check_refused(NULL, &request, PUTER_ERR_LIMIT);
+    prompt[(50 << 20) - AROUND] = 'x';
+    prompt[(50 << 20) - AROUND + 1] = '\0';
+    check_refused(NULL, &request, PUTER_ERR_LIMIT);
+    prompt[(50 << 20) - AROUND] = '\0';
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
+    CHECK(strstr(peer.requests[0].bytes, "\r\nContent-Length: 52428800\r\n"));
+    script_close(&peer, client);
     free(prompt);
 }
 

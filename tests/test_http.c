@@ -315,6 +315,27 @@ static void test_floods(void)
         }
 }
 
+/* Nor is a large chunk a credit for what it takes to frame small ones. */
+static void test_no_credit(void)
+{
+    static const char head[] = OK JSON CHUNKED END;
+    static const char unit[] = "1;" X_100 "\r\n \r\n";
+    script_bytes reply = {0};
+    script peer = {0};
+    int i;
+    CHECK_IN("extensions behind a large chunk");
+    script_append(&reply, head, sizeof head - 1);
+    script_append(&reply, "2328\r\n", 6);
+    for (i = 0; i < 9000; i++)
+        script_append(&reply, " ", 1);
+    script_append(&reply, "\r\n", 2);
+    for (i = 0; i < 400; i++)
+        script_append(&reply, unit, sizeof unit - 1);
+    script_raw(&peer, reply.bytes, reply.length);
+    free(reply.bytes);
+    check_outcome(&peer, NULL, PUTER_ERR_LIMIT);
+}
+
 /* max_reply_bytes, by every framing. */
 static void test_reply_limit(void)
 {
@@ -883,6 +904,7 @@ int main(void)
     test_interim_fields();
     test_mutations();
     test_floods();
+    test_no_credit();
     test_reply_limit();
     test_large_answer();
     test_redirects();
