@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,6 +54,7 @@ static struct {
     const fault *fault;
     int failed;   /* how often */
     int lookups, connects;
+    int prompt;   /* sockets that were told to send at once */
     bool connected;
     int64_t now;  /* in ms */
     size_t sent, received;
@@ -114,6 +116,14 @@ static int machine_fcntl(int fd, int command, int argument)
     if (fails(command == F_SETFL ? SET_FLAGS : SET_CLOSE_ON_EXEC))
         return -1;
     return fcntl(fd, command, argument);
+}
+
+static int machine_setsockopt(int fd, int level, int option, const void *value,
+                              socklen_t size)
+{
+    machine.prompt += level == IPPROTO_TCP && option == TCP_NODELAY &&
+                      *(const int *)value != 0;
+    return setsockopt(fd, level, option, value, size);
 }
 
 static int machine_connect(int fd, const struct sockaddr *name,
@@ -193,6 +203,7 @@ static int machine_clock_gettime(clockid_t clock, struct timespec *now)
 #define freeaddrinfo machine_freeaddrinfo
 #define socket machine_socket
 #define fcntl machine_fcntl
+#define setsockopt machine_setsockopt
 #define connect machine_connect
 #define getsockopt machine_getsockopt
 #define poll machine_poll
@@ -319,6 +330,7 @@ static void check_fault(const fault *it)
         script_check_failure(client, result);
     check_message(client, it);
     CHECK(it->times == 0 || machine.failed == it->times);
+    CHECK_INT(machine.prompt, machine.connects);
     puter_reply_free(&reply);
     puter_close(client);
     after = dup(0);
