@@ -397,7 +397,8 @@ typedef struct puter_request {
     const char *extra_args;    /* a JSON object, merged into `args`; where it
                                   names what is set above, it wins (but not
                                   messages beside a tool's `call`; nor does
-                                  its model choose the driver) */
+                                  its model choose the driver, or count for
+                                  `blocked`) */
 } puter_request;
 
 /* ---- chat: what comes back ---------------------------------------------- */
@@ -561,7 +562,8 @@ typedef struct puter_call_request {
     const char *driver;    /* (default: the interface's own) */
     const char *method;    /* such as "get" */
     const char *args;      /* a JSON object (default: {}) */
-    bool test_mode;
+    bool test_mode;        /* a canned result, which costs nothing: beside args
+                              and in them */
     /* Takes a result that is not JSON piece by piece, instead of
      * reply.body; non-zero stops with PUTER_ERR_CANCELLED. It must not call
      * anything on the client. */
@@ -4338,7 +4340,8 @@ typedef enum puter__kind {
     PUTER__KIND_CHAT,   /* a question, answered whole */
     PUTER__KIND_STREAM, /* a question, answered as it is written */
     PUTER__KIND_CALL,   /* any other interface */
-    PUTER__KIND_GET     /* a path: it reads only, so it may be repeated */
+    PUTER__KIND_LIST,   /* one that only reads, so that it may be repeated */
+    PUTER__KIND_GET     /* a path, the same */
 } puter__kind;
 
 /* What stands before a string that is kept for a reply, in a list. */
@@ -4613,7 +4616,7 @@ static puter_result puter__fail_transport(puter_client *client, int result)
                     "%s: the connection to %s was lost; %s",
                     puter__stage(client), puter__dialled(client)->host,
                     client->http.head_lines > 0 ? "the reply is cut short"
-                    : client->kind == PUTER__KIND_GET ? "try again"
+                    : client->kind >= PUTER__KIND_LIST ? "try again"
                     : puter__may_have_all(client)
                         ? "a model may have run: look before asking again"
                         : "nothing was asked yet: try again");
@@ -5576,12 +5579,12 @@ static bool puter__lacks_driver(const puter_client *client, puter_value root)
         return false;
     if (strcmp(code, "no_implementation_available") == 0)
         return true;
-    if (client->http.status != 404)
-        return puter__starts(puter__span(error, &length),
-                             "Calling ai-chat directly");
+    if (puter__says_no(root) && puter__starts(puter__span(error, &length),
+                                              "Calling ai-chat directly"))
+        return true;
     if (!puter__is(words, PUTER_STRING))
         words = error;
-    return strcmp(code, "not_found") == 0 &&
+    return client->http.status == 404 && strcmp(code, "not_found") == 0 &&
            puter__starts(puter__span(words, &length), "Driver not found:");
 }
 
@@ -5626,10 +5629,10 @@ static puter_result puter__check_json(puter_client *client, const char *what,
     if (result == PUTER_ERR_NOMEM)
         return puter__fail_client_memory(client);
     if (result != PUTER_OK)
-        return puter__misuse(client, "%s is not JSON: byte %d: %s", what,
+        return puter__misuse(client, "%s: not JSON: byte %d: %s", what,
                              (int)(reading.at - text), reading.wrong);
     if (object && !puter__is(puter_json_root(&client->json), PUTER_OBJECT))
-        return puter__misuse(client, "%s must be a JSON object", what);
+        return puter__misuse(client, "%s: not a JSON object", what);
     return PUTER_OK;
 }
 
@@ -5939,7 +5942,18 @@ static void puter__write_tool(puter_writer *out, const puter_tool *tool)
 
 /* -- the body -- */
 
-/* Begins a member of args, unless extra_args has one of that name. */
+/* Ends args by the members that the caller gave, between their braces. */
+static void puter__write_given(puter_client *client)
+{
+    size_t length;
+    puter_value given = puter_json_root(&client->json);
+    const char *text = puter__span(given, &length);
+    if (puter_json_count(given) > 0)
+        puter_write_raw(&client->out, text + 1, length - 2);
+    puter_write_end_object(&client->out);
+}
+
+/* Begins a member of args, unless the caller gave one of that name. */
 static bool puter__arg(puter_client *client, const char *key)
 {
     if (!puter__is(puter__member(puter_json_root(&client->json), key),
@@ -5998,9 +6012,7 @@ static void puter__write_args(puter_client *client)
 {
     const puter_request *request = client->request;
     puter_writer *out = &client->out;
-    puter_value extra;
-    const char *text;
-    size_t i, length;
+    size_t i;
     puter_write_begin_object(out);
     if (puter__arg(client, "messages"))
         puter__write_messages(out, client);
@@ -6021,11 +6033,7 @@ static void puter__write_args(puter_client *client)
     }
     if (client->kind == PUTER__KIND_STREAM && puter__arg(client, "stream"))
         puter_write_bool(out, true);
-    extra = puter_json_root(&client->json);
-    text = puter__span(extra, &length);
-    if (puter_json_count(extra) > 0) /* its members, between its braces */
-        puter_write_raw(out, text + 1, length - 2);
-    puter_write_end_object(out);
+    puter__write_given(client);
 }
 
 /* {"interface":...,"driver":...,"method":...,"args":{...}} */
@@ -6054,10 +6062,14 @@ static void puter__write_body(puter_client *client)
         puter_write_bool(out, true);
     }
     puter_write_key(out, "args");
-    if (puter__is_chat(client))
+    if (puter__is_chat(client)) {
         puter__write_args(client);
-    else
-        puter__write_document(out, call.args != NULL ? call.args : "{}");
+    } else {
+        puter_write_begin_object(out);
+        if (call.test_mode && puter__arg(client, "test_mode"))
+            puter_write_bool(out, true); /* where those of 2026 look for it */
+        puter__write_given(client);
+    }
     puter_write_end_object(out);
 }
 
@@ -6141,6 +6153,8 @@ static puter_result puter__encode(puter_client *client)
     puter__wipe_request(client);
     if (puter__is_chat(client))
         result = puter__check_extra(client);
+    else if (client->call != NULL)
+        result = puter__check_json(client, "args", client->call->args, true);
     if (result != PUTER_OK)
         return result;
     if (puter__reserve(out, room)) {
@@ -6943,7 +6957,7 @@ static bool puter__may_resend(const puter_client *client, puter_result result)
     return client->reused &&
            (result == PUTER_ERR_CLOSED || result == PUTER_ERR_TLS) &&
            client->http.head_lines == 0 &&
-           (!puter__may_have_all(client) || client->kind == PUTER__KIND_GET);
+           (!puter__may_have_all(client) || client->kind >= PUTER__KIND_LIST);
 }
 
 /* Whether a failure is one to wait out: the gate's "too many requests" came
@@ -6957,7 +6971,7 @@ static bool puter__may_retry(const puter_client *client, puter_result result)
         return false;
     if (result == PUTER_ERR_RATE)
         return true;
-    return client->kind == PUTER__KIND_GET &&
+    return client->kind >= PUTER__KIND_LIST &&
            (result == PUTER_ERR_CLOSED ||
             (result == PUTER_ERR_SERVICE && status >= 502 && status <= 504));
 }
@@ -7708,8 +7722,6 @@ PUTER_API puter_result puter_call(puter_client *client,
          puter__is_empty(call->method)))
         result = puter__misuse(client,
                                "a call needs an interface and a method");
-    if (result == PUTER_OK)
-        result = puter__check_json(client, "args", call->args, true);
     if (result != PUTER_OK)
         return result;
     client->call = call;
@@ -7800,7 +7812,7 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
         client->path = paths[i];
         client->call = &call;
         result = puter__exchange(
-            client, paths[i] != NULL ? PUTER__KIND_GET : PUTER__KIND_CALL,
+            client, paths[i] != NULL ? PUTER__KIND_GET : PUTER__KIND_LIST,
             puter__read_models, provider, reply);
         if (result != PUTER_ERR_NOT_FOUND &&
             (result != PUTER_ERR_PROTOCOL ||

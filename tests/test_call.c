@@ -97,7 +97,15 @@ static void test_requests(void)
         {{.interface = "a \"b\"", .driver = "d", .method = "m",
           .args = " {\"n\": 1.50, \"n\": 1e400} ", .test_mode = true},
          "{\"interface\":\"a \\\"b\\\"\",\"driver\":\"d\",\"method\":\"m\","
-         "\"test_mode\":true,\"args\": {\"n\": 1.50, \"n\": 1e400} }"},
+         "\"test_mode\":true,"
+         "\"args\":{\"test_mode\":true,\"n\": 1.50, \"n\": 1e400}}"},
+        {{.interface = "i", .method = "m", .args = "{\"test_mode\":\"no\"}",
+          .test_mode = true},
+         "{\"interface\":\"i\",\"method\":\"m\",\"test_mode\":true,"
+         "\"args\":{\"test_mode\":\"no\"}}"},
+        {{.interface = "i", .method = "m", .test_mode = true},
+         "{\"interface\":\"i\",\"method\":\"m\",\"test_mode\":true,"
+         "\"args\":{\"test_mode\":true}}"},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
@@ -1072,21 +1080,27 @@ static void test_repeated_lists(void)
         {400, PUTER_ERR_REQUEST, 1}, {507, PUTER_ERR_SERVICE, 1},
     };
     size_t i;
-    for (i = 0; i < COUNT(rows); i++) {
+    for (i = 0; i < 2 * COUNT(rows); i++) {
+        const int status = rows[i / 2].status;
+        const size_t before = i % 2 == 1 ? 2 : 0; /* by the driver's call */
+        size_t at;
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
         puter_reply reply;
         CHECK_IN("repeated list %d", (int)i);
-        if (rows[i].status)
-            script_reply(&peer, rows[i].status, "{}");
+        for (at = 0; at < before; at++)
+            script_reply(&peer, 404, "{}");
+        if (status)
+            script_reply(&peer, status, "{}");
         else
             script_current(&peer)->end = SCRIPT_CLEAN;
-        if (!rows[i].status)
+        if (!status)
             script_next_connection(&peer);
         script_reply(&peer, 200, "{\"models\":[\"a\"]}");
-        CHECK_INT(puter_models(client, NULL, &reply), rows[i].wanted);
-        CHECK_INT(peer.request_count, rows[i].requests);
-        if (rows[i].wanted == PUTER_OK)
+        CHECK_INT(puter_models(client, NULL, &reply), rows[i / 2].wanted);
+        CHECK_INT(peer.request_count, /* an end is seen before it is asked */
+                  before + (before && !status ? 1 : rows[i / 2].requests));
+        if (rows[i / 2].wanted == PUTER_OK)
             CHECK_JSON(reply.json, "models", "[\"a\"]");
         puter_reply_free(&reply);
         script_close(&peer, client);

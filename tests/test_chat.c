@@ -1102,6 +1102,13 @@ static const struct no_driver {
      "\"code\":\"no_implementation_available\",\"message\":\"interface\","
      "\"status\":502}}",
      true, PUTER_ERR_NOT_FOUND},
+    {"ai-chat directly, with another status", 404,
+     "{\"success\":false,\"error\":\"Calling ai-chat directly is not yet "
+     "supported\"}",
+     true, PUTER_ERR_NOT_FOUND},
+    {"ai-chat directly, but no word of success", 400,
+     "{\"error\":\"Calling ai-chat directly\",\"code\":\"bad_request\"}",
+     false, PUTER_ERR_REQUEST},
     {"method not found", 404,
      "{\"error\":\"Method 'x' not found\",\"message\":\"Method 'x' not "
      "found\",\"code\":\"not_found\"}",
