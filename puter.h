@@ -5444,7 +5444,7 @@ static const struct puter__refusal {
     {PUTER_ERR_REFUSED, 403,
      "forbidden permission_denied email_must_be_confirmed "
      "account_is_not_verified moderation_flagged",
-     "the account or the prompt is not allowed"},
+     "confirm the account, or change the prompt"},
     {PUTER_ERR_NOT_FOUND, 404, "not_found no_implementation_available",
      "check the model, driver and api_origin"},
     {PUTER_ERR_RATE, 429,
