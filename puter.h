@@ -754,8 +754,12 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 #endif
 
 #if !defined(CLOCK_MONOTONIC) ||                                              \
+    (!defined(PUTER_NO_STDIO) && !defined(O_CLOEXEC)) ||                      \
     (!defined(PUTER_NO_SOCKETS) && !defined(AI_NUMERICHOST))
 #error "puter.h: include it first, or define _POSIX_C_SOURCE as 200809L"
+#elif !defined(PUTER_NO_TLS) && MBEDTLS_VERSION_NUMBER < 0x03000000 &&        \
+    !defined(MBEDTLS_X509_CHECK_EXTENDED_KEY_USAGE)
+#error "puter.h: Mbed TLS is to have MBEDTLS_X509_CHECK_EXTENDED_KEY_USAGE"
 #else
 
 #if defined(PUTER_MALLOC) && defined(PUTER_REALLOC) && defined(PUTER_FREE)
@@ -3272,6 +3276,37 @@ static bool puter__cert_names(const mbedtls_x509_crt *cert,
     return false;
 }
 
+#ifndef MBEDTLS_HAVE_TIME_DATE
+/* A date as a number: a later one is larger. */
+static int64_t puter__date(const mbedtls_x509_time *t)
+{
+    return ((((t->year * (int64_t)100 + t->mon) * 100 + t->day) * 100 +
+             t->hour) * 100 + t->min) * 100 + t->sec;
+}
+
+/* A library that was built without dates takes any. Where there is none here,
+ * each certificate is one of the future. */
+static uint32_t puter__check_dates(const mbedtls_x509_crt *cert)
+{
+    time_t now = time(NULL);
+    mbedtls_x509_time today;
+    struct tm day;
+    if (gmtime_r(&now, &day) == NULL)
+        return MBEDTLS_X509_BADCERT_FUTURE;
+    today.year = 1900 + day.tm_year;
+    today.mon = 1 + day.tm_mon;
+    today.day = day.tm_mday;
+    today.hour = day.tm_hour;
+    today.min = day.tm_min;
+    today.sec = day.tm_sec;
+    if (puter__date(&today) < puter__date(&cert->valid_from))
+        return MBEDTLS_X509_BADCERT_FUTURE;
+    return puter__date(&today) > puter__date(&cert->valid_to)
+               ? MBEDTLS_X509_BADCERT_EXPIRED
+               : 0;
+}
+#endif
+
 /* Called for each certificate of a chain that is trusted. A CA that has an
  * extended key usage signs for no other (the library looks at the server's
  * alone). Limits to the names that a CA may sign for (id-ce 30, RFC 5280
@@ -3283,11 +3318,11 @@ static int puter__tls_judge(void *ctx, mbedtls_x509_crt *cert, int depth,
     const mbedtls_x509_buf *extensions = &cert->v3_ext;
     size_t at;
     (void)ctx;
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000 ||                                   \
-    defined(MBEDTLS_X509_CHECK_EXTENDED_KEY_USAGE)
     if (mbedtls_x509_crt_check_extended_key_usage(
             cert, "\x2B\x06\x01\x05\x05\x07\x03\x01", 8) != 0)
         *flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE; /* id-kp-serverAuth */
+#ifndef MBEDTLS_HAVE_TIME_DATE
+    *flags |= puter__check_dates(cert);
 #endif
     for (at = 0; depth > 0 && at + 5 <= extensions->len; at++)
         if (memcmp(extensions->p + at, "\x06\x03\x55\x1D\x1E", 5) == 0)
@@ -3623,6 +3658,24 @@ static const mbedtls_ecp_group_id puter__groups[] = {
     MBEDTLS_ECP_DP_NONE};
 #endif
 
+#if defined(MBEDTLS_SSL_MAX_FRAGMENT_LENGTH) &&                               \
+    MBEDTLS_SSL_IN_CONTENT_LEN < 16384
+#define PUTER__SMALL_RECORDS
+/* Asks for records that the library was given room for (RFC 6066 section 4):
+ * the largest that it takes as a setting. In TLS 1.3 it refuses the server's
+ * consent, and so that is left out. */
+static void puter__tls_ask_for_less(mbedtls_ssl_config *config)
+{
+    unsigned char code = MBEDTLS_SSL_MAX_FRAG_LEN_4096;
+    while (code != MBEDTLS_SSL_MAX_FRAG_LEN_NONE &&
+           mbedtls_ssl_conf_max_frag_len(config, code) != 0)
+        code--;
+#if defined(MBEDTLS_SSL_PROTO_TLS1_2) && defined(MBEDTLS_SSL_PROTO_TLS1_3)
+    mbedtls_ssl_conf_max_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
+#endif
+}
+#endif
+
 /* Settings for all connections of a client: once. */
 static int puter__tls_configure(puter__tls *tls)
 {
@@ -3658,7 +3711,9 @@ static int puter__tls_configure(puter__tls *tls)
 #endif
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
     mbedtls_ssl_conf_sig_algs(&tls->config, puter__signatures);
+#ifdef MBEDTLS_SSL_PROTO_TLS1_2 /* a library of 1.3 alone takes no less */
     mbedtls_ssl_conf_min_tls_version(&tls->config, MBEDTLS_SSL_VERSION_TLS1_2);
+#endif
 #elif MBEDTLS_VERSION_NUMBER < 0x03000000
     mbedtls_ssl_conf_min_version(&tls->config, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3);
@@ -3667,6 +3722,9 @@ static int puter__tls_configure(puter__tls *tls)
                                                 ? MBEDTLS_SSL_VERIFY_NONE
                                                 : MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_ca_chain(&tls->config, &tls->nobody, NULL);
+#ifdef PUTER__SMALL_RECORDS
+    puter__tls_ask_for_less(&tls->config);
+#endif
     if (!tls->options->insecure_skip_verify)
         mbedtls_ssl_conf_verify(&tls->config, puter__tls_verify, tls);
     return 0;
@@ -8371,6 +8429,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__SEND_FLAGS
 #undef PUTER__ADDRESSES_MAX
 #undef PUTER__BELOW_FAILED
+#undef PUTER__SMALL_RECORDS
 #undef PUTER__TAKEN_MAX
 #undef PUTER__BAD_CERTIFICATE
 #undef PUTER__INPUT_SIZE
