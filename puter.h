@@ -1804,6 +1804,7 @@ PUTER_API void puter_write_null(puter_writer *writer)
     puter_write_raw(writer, "null", 4);
 }
 
+/* A member that is text, which may hold NULs. */
 static void puter__write_text(puter_writer *writer, const char *key,
                               const char *text, size_t length)
 {
@@ -2641,7 +2642,8 @@ static bool puter__url_host(puter__url *url, const char *host, size_t length)
     return url->numeric || !(url->ipv6 || puter__ends_in_number(url->host));
 }
 
-/* Reads host[:port][/path] behind a scheme; false where it is anything else. */
+/* Reads host[:port][/path] behind a scheme into what is all zero but `secure`;
+ * false where it is anything else. */
 static bool puter__url_authority(puter__url *url, const char *host)
 {
     const char *end, *after;
@@ -3775,7 +3777,8 @@ static puter_result puter__tls_open(puter__tls *tls)
     if (error == 0)
         error = mbedtls_ssl_set_hostname(
             &tls->ssl, tls->url->numeric ? NULL : tls->url->host);
-    if (!puter__tls_still_checked(tls, tls->checked, tls->store_mark))
+    if (tls->has_session &&
+        !puter__tls_still_checked(tls, tls->checked, tls->store_mark))
         puter__tls_forget_session(tls);
     if (error == 0 && tls->has_session)
         error = mbedtls_ssl_set_session(&tls->ssl, &tls->session);
@@ -3801,8 +3804,8 @@ static int puter__tls_stopped(puter__tls *tls, const char *stage, int error)
 }
 
 /* A handshake has failed. A session may be the reason (Mbed TLS offers its
- * version of TLS alone), or RSA-PSS in TLS 1.2: without it, that is tried once
- * more; no request has been sent. */
+ * version of TLS alone), or RSA-PSS in TLS 1.2: the next one goes without, and
+ * may come at once, since no request has been sent. */
 static void puter__tls_give_in(puter__tls *tls, int error)
 {
     tls->otherwise = tls->has_session;
@@ -4327,8 +4330,8 @@ static const struct {
     const char *driver;
     const char *models;
 } puter__drivers[] = {
-    {"openai-completion", "openai/*"}, /* sent without the prefix... */
-    {"claude", "anthropic/*"},         /* ...as is this */
+    {"openai-completion", "openai/*"},
+    {"claude", "anthropic/*"},
     {"openai-completion", "gpt-* chatgpt-* o1* o3* o4*"},
     {"claude", "claude claude-*"},
     {"gemini", "gemini-*"},
@@ -4345,6 +4348,8 @@ static const struct {
     {"openrouter", "*/*"}, /* sent as "openrouter:" and the name */
     {"openai-completion", "*"},
 };
+
+#define PUTER__PREFIXED 2 /* of the rows: sent without the vendor's prefix */
 
 /* Names that are short for others. */
 static const struct {
@@ -4366,7 +4371,7 @@ static const char *puter__driver_find(const char **name)
     size_t i = 0;
     while (!puter__listed(puter__drivers[i].models, *name))
         i++;
-    if (i < 2)
+    if (i < PUTER__PREFIXED)
         *name = strchr(*name, '/') + 1;
     return puter__drivers[i].driver;
 }
@@ -5722,6 +5727,7 @@ static puter_result puter__check_part(puter_client *client,
     return PUTER_OK;
 }
 
+/* How long a message's content is. */
 static size_t puter__content_length(const puter_message *message)
 {
     if (message->content == NULL)
@@ -7293,8 +7299,8 @@ static puter_result puter__enter(puter_client *client, puter_reply *reply)
         return puter__fail_in_tool(client);
     if (client->phase != PUTER__PHASE_IDLE)
         return puter__misuse(client,
-                             "another exchange is under way on this client; "
-                             "end it by puter_stream_end");
+                             "another exchange is under way; end it by "
+                             "puter_stream_end");
     if (!client->defective)
         memset(&client->report.error, 0, sizeof client->report.error);
     return client->report.error.result;
@@ -8430,6 +8436,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__ADDRESSES_MAX
 #undef PUTER__BELOW_FAILED
 #undef PUTER__SMALL_RECORDS
+#undef PUTER__PREFIXED
 #undef PUTER__TAKEN_MAX
 #undef PUTER__BAD_CERTIFICATE
 #undef PUTER__INPUT_SIZE
