@@ -3534,6 +3534,17 @@ static bool puter__is_x509_error(int error)
            module <= -MBEDTLS_ERR_X509_FATAL_ERROR; /* too long a chain */
 }
 
+/* Whether the library found no memory: Mbed TLS 4 has PSA's word for it. */
+static bool puter__is_tls_memory(int error)
+{
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+    return error == MBEDTLS_ERR_SSL_ALLOC_FAILED ||
+           error == MBEDTLS_ERR_X509_ALLOC_FAILED;
+#else
+    return error == PSA_ERROR_INSUFFICIENT_MEMORY;
+#endif
+}
+
 /* What an error of the library means, as far as it tells what to do. */
 static const char *puter__tls_meaning(int error)
 {
@@ -3579,8 +3590,7 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
         return (puter_result)tls->below_result; /* the caller says it all */
     if (error == MBEDTLS_ERR_SSL_CONN_EOF)
         return PUTER_ERR_CLOSED;
-    if (error == MBEDTLS_ERR_SSL_ALLOC_FAILED ||
-        error == MBEDTLS_ERR_X509_ALLOC_FAILED)
+    if (puter__is_tls_memory(error))
         return puter__fail_memory(tls->report);
     if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
         error == PUTER__BAD_CERTIFICATE)
