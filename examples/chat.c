@@ -26,6 +26,7 @@
 #ifdef HAVE_LIBEDIT
 #include <editline/readline.h>
 #include <locale.h>
+#include <termios.h>
 #endif
 
 /* Exit statuses. */
@@ -604,9 +605,28 @@ static char *read_line(void)
         add_history(line);
     return line;
 }
+
+/* While an answer runs, the key that ends the input (Ctrl-D) is kept as it is
+ * for libedit, which it tells to end. The terminal would make a NUL of it. */
+static void keep_end_key(bool kept)
+{
+    static cc_t key;
+    struct termios terminal;
+    if (tcgetattr(STDIN_FILENO, &terminal) != 0)
+        return;
+    if (kept)
+        key = terminal.c_cc[VEOF];
+    terminal.c_cc[VEOF] = kept ? _POSIX_VDISABLE : key;
+    tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+}
 #else
 static void prepare_keyboard(void)
 {
+}
+
+static void keep_end_key(bool kept)
+{
+    (void)kept;
 }
 
 static char *read_line(void)
@@ -645,14 +665,18 @@ static int converse(struct session *session)
 {
     session->converses = true;
     prepare_keyboard();
+    if (session->terminal.lively)
+        fputs("Ctrl-C stops an answer, exit or Ctrl-D ends.\n", stderr);
     for (;;) {
         char *line = read_line();
         bool ended = line ? is_only(line, "exit") : !interrupted;
         interrupted = 0;
+        keep_end_key(true);
         if (!line)
             show_text(&session->terminal, "\n", 1);
         else if (!is_only(line, "") && !ended)
             ask(session, line);
+        keep_end_key(false);
         interrupted = 0; /* the answer, not the conversation */
         free(line);
         if (ended || session->terminal.write_error)
@@ -813,7 +837,7 @@ static const char help[] =
     "                           may be given several times\n"
     "  -p, --provider NAME      who is to run the model, as --models names\n"
     "                           them (default: the service's choice)\n"
-    "  -d, --driver NAME        the driver to name, where no provider is\n"
+    "  -d, --driver NAME        the driver to ask, where no provider is named\n"
     "                           (default: the model's)\n"
     "      --route WHICH        auto, unified (services of 2026) or driver\n"
     "                           (of 2025); default: auto\n"
@@ -831,12 +855,12 @@ static const char help[] =
     "                           to connect: 15); a service that is busy is\n"
     "                           asked up to 8 times more, after pauses\n"
     "      --no-stream          print the answer when it is whole; only then\n"
-    "                           is a filler for a blocked question, or for an\n"
-    "                           account without credit, told apart\n"
+    "                           does chat warn where it is none: the question\n"
+    "                           blocked, or the account out of credit\n"
     "      --json               print the service's reply as it came\n"
     "      --usage              tell tokens and cost, on standard error\n"
     "      --models             list the models on offer with their prices;\n"
-    "                           with a PROMPT, those of that provider\n"
+    "                           with a word, those of that provider\n"
     "      --login              sign in with a browser, or with a token on\n"
     "                           standard input, and keep the token in\n"
     "                           ~/.config/puter/token\n"
@@ -846,8 +870,10 @@ static const char help[] =
     "      --version            the version\n"
     "\n"
     "Options may follow the PROMPT; after -- everything belongs to it.\n"
-    "Exit status: 0 answered, if only by a filler; 1 failed, 2 misused,\n"
-    "130 interrupted.\n";
+    "Messages name options as puter.h does: ca_file is --ca, idle_timeout_ms\n"
+    "and connect_timeout_ms are --timeout, the rest as they read.\n"
+    "Exit status: 0 answered, even if the text is no answer; 1 failed, 2\n"
+    "misused, 130 interrupted.\n";
 
 enum {
     OPTION_ROUTE = 256,

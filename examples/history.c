@@ -15,8 +15,10 @@ static bool load(puter_history *history, const char *path)
     size_t length = file ? fread(text, 1, sizeof text, file) : 0;
     if (!file && errno == ENOENT)
         return true; /* the first question */
-    if (!file) {
+    if (!file || ferror(file)) {
         perror(path);
+        if (file)
+            fclose(file);
         return false;
     }
     fclose(file);

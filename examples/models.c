@@ -50,6 +50,8 @@ static void print_models(const puter_reply *reply)
     printf("%-32s %10s %10s %10s\n", "model", "context", "$/M in", "$/M out");
     for (i = 0; i < puter_json_count(models); i++)
         print_model(puter_json_at(models, i));
+    if (i == 0)
+        fputs("models: there is none\n", stderr);
     puter_json_free(json);
 }
 

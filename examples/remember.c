@@ -24,11 +24,17 @@ static puter_result set(puter_client *client, const char *key,
 
 int main(int argc, char **argv)
 {
-    puter_client *client = puter_open(NULL);
+    puter_client *client;
     puter_reply reply;
-    puter_result result = argc < 2   ? puter_kv_list(client, NULL, &reply)
-                          : argc < 3 ? puter_kv_get(client, argv[1], &reply)
-                                     : set(client, argv[1], argv[2], &reply);
+    puter_result result;
+    if (argc > 3) {
+        fputs("usage: remember [KEY [VALUE]]\n", stderr);
+        return 2;
+    }
+    client = puter_open(NULL);
+    result = argc < 2   ? puter_kv_list(client, NULL, &reply)
+             : argc < 3 ? puter_kv_get(client, argv[1], &reply)
+                        : set(client, argv[1], argv[2], &reply);
     if (result != PUTER_OK)
         fprintf(stderr, "remember: %s\n", puter_last_error(client)->message);
     else if (argc < 3)

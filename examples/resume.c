@@ -1,5 +1,6 @@
 /* A question whose connection takes up where the last run's ended, which saves
- * most of the handshake: resume FILE "Halo, siapa kamu?"
+ * most of the handshake. FILE is for the session, and what was in it is lost:
+ * resume FILE "Halo, siapa kamu?"
  *
  *     cc -I. examples/resume.c -o resume -lmbedtls -lmbedx509 -lmbedcrypto
  */
@@ -16,11 +17,16 @@ static void tell(const puter_client *client, puter_result result)
 
 int main(int argc, char **argv)
 {
-    puter_client *client = puter_open(NULL);
-    const char *file = argc > 1 ? argv[1] : "session";
+    puter_client *client;
+    const char *file = argv[1];
     puter_reply reply;
     puter_result result;
 
+    if (argc < 2) {
+        fputs("usage: resume FILE [QUESTION]\n", stderr);
+        return 2;
+    }
+    client = puter_open(NULL);
     tell(client, puter_session_load(client, file));
     result = puter_ask(client, "gpt-4",
                        argc > 2 ? argv[2] : "Halo, siapa kamu?", &reply);

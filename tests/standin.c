@@ -602,9 +602,12 @@ static void print_help(void)
     size_t i;
     puts("usage: standin [--plain] [--port N] [--era 2025|2026]\n"
          "               [--fault NAME] [--log FILE]\n\n"
-         "Prints its origin and, over TLS, the file of its CA. Any token\n"
-         "that begins with test-token is good. --log appends each request\n"
-         "as it came and a line that begins with ----.\n\n"
+         "Prints its origin and, over TLS, the file of its CA, for\n"
+         "$PUTER_API_ORIGIN and $SSL_CERT_FILE. Any $PUTER_AUTH_TOKEN that\n"
+         "begins with test-token is good. Without options: TLS, any free\n"
+         "port, 2026. It ends with the process that started it. --log\n"
+         "appends each request as it came, token and all, and a line that\n"
+         "begins with ----.\n\n"
          "Prompts that begin with these words are special:");
     for (i = 0; i < SKILLS; i++)
         printf("  %-16s %s\n", skills[i].word, skills[i].what);
