@@ -38,8 +38,10 @@
  *     request.prompt = "Halo, siapa kamu?";
  *     if (puter_stream_begin(client, &request) == PUTER_OK)
  *         while (puter_stream_next(client, &event) == 1)
- *             if (event.type == PUTER_EVENT_TEXT)
+ *             if (event.type == PUTER_EVENT_TEXT) {
  *                 fwrite(event.text, 1, event.length, stdout);
+ *                 fflush(stdout);
+ *             }
  *     result = puter_stream_end(client, NULL);
  *
  * Switches, to be defined where PUTER_IMPLEMENTATION is:
@@ -120,7 +122,8 @@ typedef enum puter_result {
     PUTER_ERR_RESOLVE = -3,   /* the host's name has no address */
     PUTER_ERR_CONNECT = -4,   /* no address of the host answered */
     PUTER_ERR_TLS = -5,       /* the handshake or a record failed */
-    PUTER_ERR_CERT = -6,      /* the server's certificate was refused */
+    PUTER_ERR_CERT = -6,      /* the server's certificate was refused, or there
+                                 is no CA store to hold it against */
     PUTER_ERR_TIMEOUT = -7,
     PUTER_ERR_CLOSED = -8,    /* the connection was lost or cut short */
     PUTER_ERR_PROTOCOL = -9,  /* the peer does not speak as it should */
@@ -139,8 +142,8 @@ typedef enum puter_result {
 PUTER_API const char *puter_result_name(puter_result result);
 
 /* The detail of a failure. `message` is one line: the stage, then the
- * service's words or what was seen, then what to do. It never holds the
- * token, control bytes or half a character. */
+ * service's words or what was seen, then what to do where something can be
+ * done. It never holds the token, control bytes or half a character. */
 typedef struct puter_error {
     char message[512];
     char code[48];      /* the service's own code, or "" */
@@ -194,7 +197,7 @@ typedef enum puter_route {
 /* All zero means all defaults. Strings are copied by puter_open. Timeouts in
  * milliseconds: 0 the default, -1 none. */
 typedef struct puter_options {
-    const char *token;         /* (default: $PUTER_AUTH_TOKEN) */
+    const char *token;         /* "" for none (default: $PUTER_AUTH_TOKEN) */
     const char *api_origin;    /* scheme://host[:port][/base] (default:
                                   $PUTER_API_ORIGIN, https://api.puter.com) */
     const char *origin_header; /* (default: the site that api_origin serves,
@@ -202,8 +205,9 @@ typedef struct puter_options {
                                   a request without one) */
     const char *user_agent;    /* (default: "puter.h/0.1.0") */
     puter_route route;         /* (default: PUTER_ROUTE_AUTO) */
-    const char *ca_file;       /* PEM file of roots (default: $SSL_CERT_FILE,
-                                  $SSL_CERT_DIR, then the system's store) */
+    const char *ca_file;       /* PEM file of roots, or a directory of such
+                                  (default: $SSL_CERT_FILE, $SSL_CERT_DIR, then
+                                  the system's store) */
     const void *ca_data;       /* roots in memory, PEM or DER; wins over
                                   ca_file; borrowed until puter_close */
     size_t ca_size;
@@ -211,12 +215,14 @@ typedef struct puter_options {
                                   can then read the token */
     bool allow_plain_http;     /* send the token over http:// to a host, or
                                   through a proxy, that is not this machine */
-    const char *proxy;         /* http://[user:password@]host:port; "" for
-                                  none (default: $HTTPS_PROXY for https,
-                                  $ALL_PROXY; not for this machine, the hosts
-                                  of $NO_PROXY or a transport of yours) */
-    bool no_environment;       /* read no environment variable (one that is
-                                  empty counts as not set) */
+    const char *proxy;         /* [http://][user:password@]host[:port], port
+                                  80 where it names none; "" for none (default:
+                                  $HTTPS_PROXY for https, $ALL_PROXY, both in
+                                  lower case too; not for this machine, the
+                                  hosts of $NO_PROXY or a transport of yours) */
+    bool no_environment;       /* read no environment variable, as in a
+                                  set-user-id program (one that is empty counts
+                                  as not set) */
     bool nonblocking;          /* puter_stream_begin and _next return
                                   PUTER_WAIT; all other calls wait */
     int connect_timeout_ms;    /* resolving to handshake (default: 15000) */
@@ -227,8 +233,8 @@ typedef struct puter_options {
                                   -1: none but the reader's own 512 MiB) */
     int max_retries;           /* in one exchange: after "too many requests",
                                   and as puter_get says (default: 8; -1: none);
-                                  not where the pause would be over a minute or
-                                  more than total_timeout_ms leaves */
+                                  never after a pause of more than a minute or
+                                  than total_timeout_ms leaves */
     bool (*cancelled)(void *user); /* asked before each step and tool, at each
                                   read of the reply and, in a wait, every
                                   100 ms; true stops the exchange with
@@ -262,8 +268,9 @@ PUTER_API const char *puter_client_tls_version(const puter_client *client);
  * files) and the same Mbed TLS; it comes from and goes to clients that verify.
  * A service may decline it: the handshake is then a whole one. A client keeps
  * its own sessions in memory without being asked. PUTER_ERR_NOT_FOUND where
- * there is none that serves, which is no reason to stop; PUTER_ERR_ARGUMENT
- * where the file cannot be written. */
+ * there is none that serves (no path; a file that others may read or own),
+ * which is no reason to stop; PUTER_ERR_ARGUMENT where the file cannot be
+ * written; PUTER_ERR_NOMEM. */
 PUTER_API puter_result puter_session_save(puter_client *client,
                                           const char *path);
 PUTER_API puter_result puter_session_load(puter_client *client,
@@ -273,7 +280,8 @@ PUTER_API puter_result puter_session_load(puter_client *client,
  * again as soon as the descriptor has one of the events (PUTER_READABLE,
  * PUTER_WRITABLE), and at the latest after so many milliseconds (-1: no limit).
  * The descriptor is -1 in a pause before a retry, where only time is waited
- * for, and with a transport of the caller's, who knows what that waits for. */
+ * for, and with a transport of the caller's, who knows what that waits for.
+ * Of NULL: -1, no events, -1; while no exchange runs the deadline is -1. */
 PUTER_API int puter_client_fd(const puter_client *client);
 PUTER_API int puter_client_events(const puter_client *client);
 PUTER_API int puter_client_deadline(const puter_client *client);
@@ -300,7 +308,8 @@ typedef struct puter_part {
     const char *text;
     const void *data;      /* an image's bytes, instead of text */
     size_t size;
-    const char *mime_type; /* of data (default: told from its first bytes) */
+    const char *mime_type; /* of data (default: told from its first bytes:
+                              PNG, JPEG, GIF or WebP) */
     puter_part_type type;
 } puter_part;
 
@@ -327,7 +336,8 @@ typedef struct puter_writer {
     char *text;         /* NUL-ended; NULL while nothing was written */
     size_t length;
     size_t capacity;
-    puter_result result; /* PUTER_OK, PUTER_ERR_NOMEM or PUTER_ERR_LIMIT */
+    puter_result result; /* PUTER_OK, PUTER_ERR_NOMEM or PUTER_ERR_LIMIT (a
+                            quarter of what a size_t can count) */
     bool comma;          /* the next value needs one before it */
 } puter_writer;
 
@@ -346,15 +356,16 @@ PUTER_API void puter_write_number(puter_writer *writer, double number);
 PUTER_API void puter_write_integer(puter_writer *writer, int64_t number);
 PUTER_API void puter_write_bool(puter_writer *writer, bool value);
 PUTER_API void puter_write_null(puter_writer *writer);
-/* One value as it is: JSON already, or the plain text of a tool's result; not
- * an empty one among others. */
+/* One value as it is: JSON already, or the plain text of a tool's result; in
+ * an array or object not an empty one. */
 PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
                                size_t length);
 /* Frees the text and makes the writer an empty one. */
 PUTER_API void puter_writer_free(puter_writer *writer);
 
-/* A tool that the model may call. With `call`, the library runs it; without,
- * the calls come back in the reply. */
+/* A tool that the model may call. Where each call of a turn is of a tool with
+ * `call`, the library runs them; else it runs none, and all come back in the
+ * reply. */
 typedef struct puter_tool {
     const char *name;
     const char *description;
@@ -377,8 +388,8 @@ typedef struct puter_request {
     const puter_message *messages;
     size_t message_count;
     const char *model;         /* (default: the service's) */
-    const char *provider;      /* the vendor to use, named as the driver where
-                                  each has one (default: the model's) */
+    const char *provider;      /* the vendor to use; to services of 2025 it is
+                                  the driver (default: the model's) */
     const char *driver;        /* the same, where provider is not set; with
                                   "ai-chat" PUTER_ROUTE_AUTO begins there */
     bool has_temperature;      /* send `temperature`, zero included */
@@ -478,8 +489,9 @@ typedef struct puter_event {
 PUTER_API puter_result puter_ask(puter_client *client, const char *model,
                                  const char *prompt, puter_reply *reply);
 
-/* The same with everything a request can say. Tools that have a `call` are
- * run, up to max_tool_rounds; then the calls come back in the reply. */
+/* The same with everything a request can say. Tools are run (see puter_tool)
+ * up to max_tool_rounds times; then the calls come back in the reply. Calls
+ * whose arguments are no JSON object are not run: PUTER_ERR_PROTOCOL. */
 PUTER_API puter_result puter_chat(puter_client *client,
                                   const puter_request *request,
                                   puter_reply *reply);
@@ -562,8 +574,8 @@ typedef struct puter_call_request {
     const char *driver;    /* (default: the interface's own) */
     const char *method;    /* such as "get" */
     const char *args;      /* a JSON object (default: {}) */
-    bool test_mode;        /* a canned result, which costs nothing: beside args
-                              and in them */
+    bool test_mode;        /* a canned result, which costs nothing: sent both
+                              beside args and in them, as services differ */
     /* Takes a result that is not JSON piece by piece, instead of
      * reply.body; non-zero stops with PUTER_ERR_CANCELLED. It must not call
      * anything on the client. */
@@ -571,9 +583,9 @@ typedef struct puter_call_request {
     void *user;
 } puter_call_request;
 
-/* Calls an interface and waits. A JSON result is in reply.json (the whole
- * reply; its member "result"), any other but HTML, which is a failure, in
- * reply.body, size, content_type or the sink. */
+/* Calls an interface and waits. A reply in JSON is whole in reply.json (the
+ * result is its member "result"); HTML is a failure; anything else is the
+ * result, in reply.body, size and content_type or in the sink. */
 PUTER_API puter_result puter_call(puter_client *client,
                                   const puter_call_request *call,
                                   puter_reply *reply);
@@ -587,16 +599,18 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
                                  puter_reply *reply);
 
 /* The models on offer with their prices, as JSON in reply.json: {"models":
- * [{id, provider, context, costs, ...}]}; of one provider unless NULL. Up to
- * three exchanges, each with its timeouts; only the last, where services have
- * no open list, needs a token. */
+ * [{id, provider, context, costs, ...}]}; of one provider unless NULL, and of
+ * one that the service does not know, an empty list. Up to three exchanges,
+ * each with its timeouts; only the last, where services have no open list,
+ * needs a token. */
 PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                     puter_reply *reply);
 
 /* Thin forms of puter_call, for what is asked most. They fail as it does, and
  * with PUTER_ERR_PROTOCOL where the reply holds no result: a proxy's text, or
  * JSON without one; but {"success":true} alone is one, of nothing. model,
- * language, voice and mime_type may be NULL. */
+ * language, voice, mime_type, value_json and pattern may be NULL; another that
+ * is NULL or empty, or a value_json that is not JSON, is PUTER_ERR_ARGUMENT. */
 
 /* A picture from words: its bytes in reply.body, or, from some services, its
  * URL in reply.text. */
@@ -604,8 +618,9 @@ PUTER_API puter_result puter_text_to_image(puter_client *client,
                                            const char *prompt,
                                            const char *model,
                                            puter_reply *reply);
-/* Speech from words (under 3000 characters): audio in reply.body. language
- * is such as "en-US", voice such as "Joanna". */
+/* Speech from words (under 3000 characters): audio in reply.body, or, from
+ * some services, its URL in reply.text. language is such as "en-US", voice
+ * such as "Joanna". */
 PUTER_API puter_result puter_text_to_speech(puter_client *client,
                                             const char *text,
                                             const char *language,
@@ -684,8 +699,9 @@ PUTER_API puter_value puter_json_get(puter_value value, const char *path);
 PUTER_API puter_value puter_json_member(puter_value value, const char *key,
                                         size_t key_length);
 
-/* Getters take any value, missing ones included. For a value of another type
- * string gives "", number and integer 0, bool false, count 0. */
+/* Getters take any value, missing ones included, and what they do not find is
+ * one. For a value of another type string gives "", number and integer 0, bool
+ * false, count 0. */
 PUTER_API puter_type puter_json_type(puter_value value);
 /* NUL-ended; length (may be NULL) counts NULs inside. A lone surrogate is
  * U+FFFD. Lives as long as the document. */
@@ -3233,7 +3249,7 @@ static puter_result puter__store_read(puter__tls *tls)
     if (tls->roots_seen == 0)
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificates: %s holds no CA certificate; it must "
-                           "be PEM text (as ca_data, DER as well)", path);
+                           "be PEM (in ca_data also DER)", path);
     tls->store = path;
     return PUTER_OK;
 }
@@ -3793,7 +3809,8 @@ static puter_result puter__tls_open(puter__tls *tls)
     if (error == 0 && tls->has_session)
         error = mbedtls_ssl_set_session(&tls->ssl, &tls->session);
     if (error != 0) {
-        puter__tls_fail(tls, "set-up, is there a /dev/urandom?", error);
+        puter__tls_fail(tls, "set-up, is there /dev/random, /dev/urandom?",
+                        error);
         puter__tls_free(tls);
         return tls->report->error.result;
     }
@@ -4593,6 +4610,28 @@ static const puter__url *puter__dialled(const puter_client *client)
                : &client->url;
 }
 
+/* Whether the service may have the whole request: what of it is in a record
+ * that TLS has still to send may have gone out with an alert. */
+static bool puter__may_have_all(const puter_client *client)
+{
+    size_t sent = client->sent;
+#ifndef PUTER_NO_TLS
+    if (client->tls.active && client->tls.flushed)
+        sent += client->tls.pending;
+#endif
+    return sent >= client->out.length;
+}
+
+/* What a loss now means for asking again. */
+static const char *puter__after_loss(const puter_client *client)
+{
+    return client->http.head_lines > 0 ? "the reply is cut short"
+           : client->kind >= PUTER__KIND_LIST ? "try again"
+           : puter__may_have_all(client)
+               ? "a model may have run: look before asking again"
+               : "nothing was asked yet: try again";
+}
+
 /* Whether the exchange may go on: no deadline passed, not cancelled. */
 static puter_result puter__check_time(puter_client *client)
 {
@@ -4617,9 +4656,9 @@ static puter_result puter__check_time(puter_client *client)
                            puter__dialled(client)->port,
                            options->connect_timeout_ms, puter__stage(client));
     return puter__fail(&client->report, PUTER_ERR_TIMEOUT,
-                       "silence for idle_timeout_ms (%d), %s; try again, or "
-                       "allow more time", options->idle_timeout_ms,
-                       puter__stage(client));
+                       "silence for idle_timeout_ms (%d), %s; allow more "
+                       "time; %s", options->idle_timeout_ms,
+                       puter__stage(client), puter__after_loss(client));
 }
 
 PUTER_API int puter_client_deadline(const puter_client *client)
@@ -4666,18 +4705,6 @@ PUTER_API const char *puter_client_tls_version(const puter_client *client)
     return "";
 }
 
-/* Whether the service may have the whole request: what of it is in a record
- * that TLS has still to send may have gone out with an alert. */
-static bool puter__may_have_all(const puter_client *client)
-{
-    size_t sent = client->sent;
-#ifndef PUTER_NO_TLS
-    if (client->tls.active && client->tls.flushed)
-        sent += client->tls.pending;
-#endif
-    return sent >= client->out.length;
-}
-
 /* A result for the transport's failure; one that has not said why gets its
  * sentence here. */
 static puter_result puter__fail_transport(puter_client *client, int result)
@@ -4688,11 +4715,7 @@ static puter_result puter__fail_transport(puter_client *client, int result)
         puter__fail(&client->report, (puter_result)result,
                     "%s: the connection to %s was lost; %s",
                     puter__stage(client), puter__dialled(client)->host,
-                    client->http.head_lines > 0 ? "the reply is cut short"
-                    : client->kind >= PUTER__KIND_LIST ? "try again"
-                    : puter__may_have_all(client)
-                        ? "a model may have run: look before asking again"
-                        : "nothing was asked yet: try again");
+                    puter__after_loss(client));
     return (puter_result)result;
 }
 
@@ -5510,7 +5533,7 @@ static const struct puter__refusal {
 } puter__refusals[] = {
     {PUTER_ERR_AUTH, 401,
      "token_missing token_auth_failed token_expired reauth_required",
-     "sign in to Puter again and set the new token ($PUTER_AUTH_TOKEN)"},
+     "sign in to Puter again for a new token"},
     {PUTER_ERR_FUNDS, 402,
      "insufficient_funds subscription_required usage_limited",
      "add credit or choose a cheaper model"},
@@ -5519,7 +5542,7 @@ static const struct puter__refusal {
      "account_is_not_verified moderation_flagged",
      "confirm the account, or change the prompt"},
     {PUTER_ERR_NOT_FOUND, 404, "not_found no_implementation_available",
-     "check the model, driver and api_origin"},
+     "check the model, driver, route and api_origin"},
     {PUTER_ERR_RATE, 429,
      "too_many_requests rate_limit_exceeded upstream_rate_limited",
      "wait a little and try again"},
@@ -5577,6 +5600,15 @@ static bool puter__says_no(puter_value root)
     return puter__is(success, PUTER_BOOL) && !puter_json_bool(success);
 }
 
+/* Services of 2025 refuse the driver of those of 2026 with a text alone. */
+static bool puter__refuses_unified(puter_value root)
+{
+    size_t length;
+    return puter__says_no(root) &&
+           puter__starts(puter__span(puter__member(root, "error"), &length),
+                         "Calling ai-chat directly");
+}
+
 /* A failure that the service put in words: {"message","code"} or {"error":
  * ...}, a text or an object of the same. */
 static puter_result puter__fail_refusal(puter_client *client, puter_value root)
@@ -5603,7 +5635,8 @@ static puter_result puter__fail_refusal(puter_client *client, puter_value root)
         said = client->scratch.text;
         length = client->scratch.length;
     }
-    refusal = puter__classify(code, status);
+    refusal = puter__classify(puter__refuses_unified(root) ? "not_found" : code,
+                              status);
     puter__fail(&client->report, refusal->result,
                 "the service says: %.*s (HTTP %d%s%s); %s%s%s%s",
                 length < 300 ? (int)length : 300, said, error->http_status,
@@ -5650,10 +5683,8 @@ static bool puter__lacks_driver(const puter_client *client, puter_value root)
     size_t length;
     if (!puter__is_chat(client))
         return false;
-    if (strcmp(code, "no_implementation_available") == 0)
-        return true;
-    if (puter__says_no(root) && puter__starts(puter__span(error, &length),
-                                              "Calling ai-chat directly"))
+    if (strcmp(code, "no_implementation_available") == 0 ||
+        puter__refuses_unified(root))
         return true;
     if (!puter__is(words, PUTER_STRING))
         words = error;
@@ -7337,8 +7368,8 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
         result = puter__fail_client_memory(client);
     else if (kind != PUTER__KIND_GET && puter__is_empty(client->options.token))
         result = puter__misuse(client,
-                               "no token: set $PUTER_AUTH_TOKEN or the option "
-                               "token (README tells how to get one)");
+                               "no token: set the option token, or leave it "
+                               "NULL and set $PUTER_AUTH_TOKEN");
     client->kind = kind;
     client->rerouted = false;
     client->retries = client->rounds = 0;

@@ -1096,7 +1096,7 @@ static const struct no_driver {
     {"ai-chat directly", 200,
      "{\"success\":false,\"error\":\"Calling ai-chat directly is not yet "
      "supported\"}",
-     true, PUTER_ERR_SERVICE},
+     true, PUTER_ERR_NOT_FOUND},
     {"no implementation", 200,
      "{\"success\":false,\"error\":{\"iface\":\"puter-chat-completion\","
      "\"code\":\"no_implementation_available\",\"message\":\"interface\","

@@ -17,7 +17,7 @@
  * The configuration is part of the headers: library and program see the same.
  */
 
-/* ---- the machine: a clock, for validity; /dev/urandom or getrandom -------*/
+/* ---- the machine: a clock, for validity; /dev/random or getrandom --------*/
 
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_HAVE_TIME
