@@ -1273,9 +1273,9 @@ static int puter__natural_compare(const puter__natural *a,
     return 0;
 }
 
-/* a + b against c. */
+/* a + b * factor against c. */
 static int puter__natural_compare_sum(const puter__natural *a,
-                                      const puter__natural *b,
+                                      const puter__natural *b, uint32_t factor,
                                       const puter__natural *c)
 {
     puter__natural sum = *a;
@@ -1284,7 +1284,9 @@ static int puter__natural_compare_sum(const puter__natural *a,
     for (i = 0; i < b->size || carry != 0; i++) {
         if (i >= sum.size)
             sum.word[sum.size++] = 0;
-        carry += (uint64_t)sum.word[i] + (i < b->size ? b->word[i] : 0);
+        carry += sum.word[i];
+        if (i < b->size)
+            carry += (uint64_t)b->word[i] * factor;
         sum.word[i] = (uint32_t)carry;
         carry >>= 32;
     }
@@ -1420,20 +1422,20 @@ static double puter__read_double(const char *text, size_t length)
 
 /* The shortest digits that read back as `mantissa * 2^exponent`, the closest
  * of these, and of two as close the even ones (Steele and White 1990, with the
- * fixed-up estimate of Burger and Dybvig 1996): value = r / s, and m_low,
- * m_high are half the distances to the neighbours in units of s. Gives the
- * digits' count; 0.DIGITS * 10^k. */
+ * fixed-up estimate of Burger and Dybvig 1996): value = r / s, and m is half
+ * the distance to the neighbour below in units of s, `above` times m to the
+ * one above. Gives the digits' count; 0.DIGITS * 10^k. */
 static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
                                   int *k)
 {
-    puter__natural r, s, m_low, m_high;
+    puter__natural r, s, m;
     bool even = (mantissa & 1) == 0, low, high;
     int uneven = mantissa == (uint64_t)1 << 52 && exponent > -1074;
     int up = exponent > 0 ? exponent : 0, count = 0;
+    uint32_t above = 1 + (uint32_t)uneven;
     puter__natural_set(&r, mantissa, 1 + uneven + up);
     puter__natural_set(&s, 1, 1 + uneven + up - exponent);
-    puter__natural_set(&m_low, 1, up);
-    puter__natural_set(&m_high, 1, uneven + up);
+    puter__natural_set(&m, 1, up);
     /* about floor(log10(value)), and never past the k to be found, which is
      * at least one more: 1233 / 4096 is almost log10(2), and 4096 more keep
      * from below 0 what is rounded down */
@@ -1443,23 +1445,21 @@ static int puter__shortest_digits(uint64_t mantissa, int exponent, char *digit,
         puter__natural_scale10(&s, *k);
     } else {
         puter__natural_scale10(&r, -*k);
-        puter__natural_scale10(&m_low, -*k);
-        puter__natural_scale10(&m_high, -*k);
+        puter__natural_scale10(&m, -*k);
     }
     /* until r / s < 1, the top of the interval included */
-    for (; puter__natural_compare_sum(&r, &m_high, &s) >= !even; ++*k)
+    for (; puter__natural_compare_sum(&r, &m, above, &s) >= !even; ++*k)
         puter__natural_multiply_add(&s, 10, 0);
     do {
         int value = 0;
         puter__natural_multiply_add(&r, 10, 0);
-        puter__natural_multiply_add(&m_low, 10, 0);
-        puter__natural_multiply_add(&m_high, 10, 0);
+        puter__natural_multiply_add(&m, 10, 0);
         while (puter__natural_compare(&r, &s) >= 0) {
             puter__natural_subtract(&r, &s);
             value++;
         }
-        low = puter__natural_compare(&r, &m_low) < even;
-        high = puter__natural_compare_sum(&r, &m_high, &s) >= !even;
+        low = puter__natural_compare(&r, &m) < even;
+        high = puter__natural_compare_sum(&r, &m, above, &s) >= !even;
         if (low && high) {
             puter__natural_shift(&r, 1);
             low = puter__natural_compare(&r, &s) < (value % 2 == 0);
