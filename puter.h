@@ -1495,24 +1495,22 @@ static void puter__append_integer(puter_writer *writer, int64_t number)
 static void puter__append_digits(puter_writer *writer, const char *digit,
                                  int count, int k)
 {
-    static const char zeros[] = "0000000000000000000000";
-    if (k > 21 || k <= -6) {
-        puter__append(writer, digit, 1);
-        puter__append(writer, ".", count > 1);
-        puter__append(writer, digit + 1, (size_t)count - 1);
+    static const char zeros[] = "0.00000000000000000000";
+    int whole = k > 21 || k <= -6 ? 1 : k; /* digits before the point */
+    if (whole <= 0) {
+        puter__append(writer, zeros, (size_t)(2 - whole));
+        puter__append(writer, digit, (size_t)count);
+    } else if (whole >= count) {
+        puter__append(writer, digit, (size_t)count);
+        puter__append(writer, zeros + 2, (size_t)(whole - count));
+    } else {
+        puter__append(writer, digit, (size_t)whole);
+        puter__append_char(writer, '.');
+        puter__append(writer, digit + whole, (size_t)(count - whole));
+    }
+    if (whole != k) {
         puter__append_string(writer, k > 21 ? "e+" : "e");
         puter__append_integer(writer, k - 1);
-    } else if (k <= 0) {
-        puter__append(writer, "0.", 2);
-        puter__append(writer, zeros, (size_t)-k);
-        puter__append(writer, digit, (size_t)count);
-    } else if (k >= count) {
-        puter__append(writer, digit, (size_t)count);
-        puter__append(writer, zeros, (size_t)(k - count));
-    } else {
-        puter__append(writer, digit, (size_t)k);
-        puter__append_char(writer, '.');
-        puter__append(writer, digit + k, (size_t)(count - k));
     }
 }
 
