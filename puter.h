@@ -5877,11 +5877,17 @@ static void puter__write_document(puter_writer *out, const char *text)
     puter_write_raw(out, text, strlen(text));
 }
 
+/* Begins an object that says first what it is. */
+static void puter__write_begin_typed(puter_writer *out, const char *type)
+{
+    puter_write_begin_object(out);
+    puter__write_member(out, "type", type);
+}
+
 static void puter__write_text_block(puter_writer *out, const char *text,
                                     size_t length)
 {
-    puter_write_begin_object(out);
-    puter__write_member(out, "type", "text");
+    puter__write_begin_typed(out, "text");
     puter__write_text(out, "text", text, length);
     puter_write_end_object(out);
 }
@@ -5889,8 +5895,7 @@ static void puter__write_text_block(puter_writer *out, const char *text,
 static void puter__write_url(puter_writer *out, const char *type,
                              const puter_part *part)
 {
-    puter_write_begin_object(out);
-    puter__write_member(out, "type", type);
+    puter__write_begin_typed(out, type);
     puter_write_key(out, type);
     puter_write_begin_object(out);
     if (part->type != PUTER_PART_IMAGE || part->data == NULL) {
@@ -5917,8 +5922,7 @@ static void puter__write_part(puter_writer *out, const puter_part *part)
         puter__write_url(out, "video_url", part);
         break;
     case PUTER_PART_FILE:
-        puter_write_begin_object(out);
-        puter__write_member(out, "type", "file");
+        puter__write_begin_typed(out, "file");
         puter__write_member(out, "puter_path", part->text);
         puter_write_end_object(out);
         break;
@@ -5955,8 +5959,7 @@ static void puter__write_input(puter_writer *out, const char *arguments)
  * as a string, reaches some vendors encoded twice. */
 static void puter__write_call(puter_writer *out, const puter_tool_call *call)
 {
-    puter_write_begin_object(out);
-    puter__write_member(out, "type", "tool_use");
+    puter__write_begin_typed(out, "tool_use");
     puter__write_member(out, "id", call->id);
     puter__write_member(out, "name", call->name);
     puter_write_key(out, "input");
@@ -6029,8 +6032,7 @@ static void puter__write_tool(puter_writer *out, const puter_tool *tool)
         puter__write_document(out, tool->json);
         return;
     }
-    puter_write_begin_object(out);
-    puter__write_member(out, "type", "function");
+    puter__write_begin_typed(out, "function");
     puter_write_key(out, "function");
     puter_write_begin_object(out);
     puter__write_member(out, "name", tool->name);
