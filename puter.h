@@ -1647,24 +1647,18 @@ static void puter__say_format(puter__report *report, const char *format,
     }
 }
 
-static void puter__fail_with(puter__report *report, puter_result result,
-                             const char *format, va_list values)
-{
-    report->length = 0;
-    report->error.result = result;
-    report->error.code[0] = '\0';
-    report->error.retry_after_ms = 0;
-    puter__say_format(report, format, values);
-}
-
 /* Records a failure and gives its result, to be returned. */
 PUTER__PRINTF(3, 4)
 static puter_result puter__fail(puter__report *report, puter_result result,
                                 const char *format, ...)
 {
     va_list values;
+    report->length = 0;
+    report->error.result = result;
+    report->error.code[0] = '\0';
+    report->error.retry_after_ms = 0;
     va_start(values, format);
-    puter__fail_with(report, result, format, values);
+    puter__say_format(report, format, values);
     va_end(values);
     return result;
 }
@@ -4537,15 +4531,10 @@ static puter_result puter__fail_client_memory(puter_client *client)
     return puter__fail_memory(&client->report);
 }
 
-/* A mistake of the caller's. */
-PUTER__PRINTF(2, 3)
-static puter_result puter__misuse(puter_client *client, const char *format, ...)
+/* A mistake of the caller's, and all there is to say of it. */
+static puter_result puter__misuse(puter_client *client, const char *wrong)
 {
-    va_list values;
-    va_start(values, format);
-    puter__fail_with(&client->report, PUTER_ERR_ARGUMENT, format, values);
-    va_end(values);
-    return PUTER_ERR_ARGUMENT;
+    return puter__fail(&client->report, PUTER_ERR_ARGUMENT, "%s", wrong);
 }
 
 static void puter__forget_error(puter_client *client)
@@ -5731,10 +5720,12 @@ static puter_result puter__check_json(puter_client *client, const char *what,
     if (result == PUTER_ERR_NOMEM)
         return puter__fail_client_memory(client);
     if (result != PUTER_OK)
-        return puter__misuse(client, "%s: not JSON: byte %d: %s", what,
-                             (int)(reading.at - text), reading.wrong);
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "%s: not JSON: byte %d: %s", what,
+                           (int)(reading.at - text), reading.wrong);
     if (object && !puter__is(puter_json_root(&client->json), PUTER_OBJECT))
-        return puter__misuse(client, "%s: not a JSON object", what);
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "%s: not a JSON object", what);
     return PUTER_OK;
 }
 
@@ -5786,14 +5777,14 @@ static puter_result puter__check_message(puter_client *client,
                                  true);
     if (puter__content_length(message) == 0 && message->part_count == 0 &&
         message->tool_call_count == 0)
-        return puter__misuse(client,
-                             "message %d is empty; the service refuses that",
-                             (int)index);
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "message %d is empty; the service refuses that",
+                           (int)index);
     if (puter__same(message->role, "tool") &&
         puter__is_empty(message->tool_call_id))
-        return puter__misuse(client,
-                             "message %d is a tool's without tool_call_id",
-                             (int)index);
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "message %d is a tool's without tool_call_id",
+                           (int)index);
     for (i = 0; i < message->part_count && result == PUTER_OK; i++)
         result = puter__check_part(client, &message->parts[i]);
     for (i = 0; i < message->tool_call_count && result == PUTER_OK; i++)
@@ -7645,8 +7636,8 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     if (error == ENOMEM)
         result = puter__fail_client_memory(client);
     else if (error != 0)
-        result = puter__misuse(client, "TLS session %s: %s", path,
-                               strerror(error));
+        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                             "TLS session %s: %s", path, strerror(error));
     puter__wipe_free(&out);
     return result;
 }
@@ -8025,9 +8016,9 @@ static puter_result puter__call_with(puter_client *client,
     call.method = method;
     call.args = args->text;
     if (result == PUTER_OK && args->result == PUTER_ERR_ARGUMENT)
-        result = puter__misuse(client,
-                               "%s %s: an argument is missing or empty",
-                               interface_name, method);
+        result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                             "%s %s: an argument is missing or empty",
+                             interface_name, method);
     else if (result == PUTER_OK && args->result != PUTER_OK)
         result = puter__fail_request(client, args->result);
     if (result == PUTER_OK) {
@@ -8300,10 +8291,10 @@ static puter_result puter__check_exposure(puter_client *client,
     if (client->url.secure || client->transport->secure ||
         client->options.allow_plain_http || puter__url_is_loopback(next))
         return PUTER_OK;
-    return puter__misuse(client,
-                         "%s%s is plain http: anyone on the way could read "
-                         "the token; use https://, or set allow_plain_http",
-                         who, name);
+    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                       "%s%s is plain http: anyone on the way could read "
+                       "the token; use https://, or set allow_plain_http",
+                       who, name);
 }
 
 static puter_result puter__fail_proxy(puter_client *client)
@@ -8349,10 +8340,10 @@ static puter_result puter__check_options(puter_client *client)
     if (origin == NULL)
         origin = "https://api.puter.com";
     if (!puter__url_read(&client->url, origin))
-        return puter__misuse(client,
-                             "api_origin \"%.*s\" is not http(s)://host[:port]"
-                             "[/path]", 200, /* which may hold a password */
-                             strchr(origin, '@') == NULL ? origin : "...@...");
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "api_origin \"%.*s\" is not http(s)://host[:port]"
+                           "[/path]", 200, /* which may hold a password */
+                           strchr(origin, '@') == NULL ? origin : "...@...");
     if (!puter__is_graphic(puter__or_empty(o->token), "\"'"))
         return puter__misuse(client,
                              "the token holds a space, a quote, a line end or "
@@ -8368,9 +8359,9 @@ static puter_result puter__check_options(puter_client *client)
         return PUTER_ERR_ARGUMENT;
 #ifdef PUTER_NO_TLS
     if (puter__uses_tls(client))
-        return puter__misuse(client,
-                             "%s needs TLS, and this program was built with "
-                             "PUTER_NO_TLS", origin);
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "%s needs TLS, and this program was built with "
+                           "PUTER_NO_TLS", origin);
 #endif
     return puter__set_proxy(client);
 }
