@@ -8001,29 +8001,36 @@ static puter_result puter__read_keys(puter_client *client, const char *pattern)
     return PUTER_OK;
 }
 
+/* A method that has a form of its own, and what reads its result. */
+typedef struct puter__method {
+    const char *interface_name;
+    const char *name;
+    puter__reader *read;
+} puter__method;
+
 /* Calls with args that were written, and reads the result. Where what the call
  * cannot do without was missing, they hold PUTER_ERR_ARGUMENT. */
 static puter_result puter__call_with(puter_client *client,
-                                     const char *interface_name,
-                                     const char *method, puter_writer *args,
-                                     puter__reader *read, const char *wanted,
+                                     const puter__method *method,
+                                     puter_writer *args, const char *wanted,
                                      puter_reply *reply)
 {
     puter_call_request call = PUTER__ZERO;
     puter_result result = puter__enter(client, reply);
     puter_write_end_object(args);
-    call.interface = interface_name;
-    call.method = method;
+    call.interface = method->interface_name;
+    call.method = method->name;
     call.args = args->text;
     if (result == PUTER_OK && args->result == PUTER_ERR_ARGUMENT)
         result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                              "%s %s: an argument is missing or empty",
-                             interface_name, method);
+                             method->interface_name, method->name);
     else if (result == PUTER_OK && args->result != PUTER_OK)
         result = puter__fail_request(client, args->result);
     if (result == PUTER_OK) {
         client->call = &call;
-        result = puter__exchange(client, PUTER__KIND_CALL, read, wanted, reply);
+        result = puter__exchange(client, PUTER__KIND_CALL, method->read, wanted,
+                                 reply);
     }
     puter_writer_free(args);
     return result;
@@ -8032,10 +8039,8 @@ static puter_result puter__call_with(puter_client *client,
 /* The same with strings for args, as keys and values; the first is the one
  * that the call cannot do without. */
 static puter_result puter__call_strings(puter_client *client,
-                                        const char *interface_name,
-                                        const char *method,
+                                        const puter__method *method,
                                         const char *const *pairs, size_t count,
-                                        puter__reader *read,
                                         puter_reply *reply)
 {
     puter_writer args = PUTER__ZERO;
@@ -8045,8 +8050,7 @@ static puter_result puter__call_strings(puter_client *client,
         puter__write_member(&args, pairs[i], pairs[i + 1]);
     if (puter__is_empty(pairs[1]))
         args.result = PUTER_ERR_ARGUMENT;
-    return puter__call_with(client, interface_name, method, &args, read, NULL,
-                            reply);
+    return puter__call_with(client, method, &args, NULL, reply);
 }
 
 PUTER_API puter_result puter_text_to_image(puter_client *client,
@@ -8054,9 +8058,10 @@ PUTER_API puter_result puter_text_to_image(puter_client *client,
                                            const char *model,
                                            puter_reply *reply)
 {
+    static const puter__method method = {"puter-image-generation", "generate",
+                                         puter__read_any};
     const char *const args[] = {"prompt", prompt, "model", model};
-    return puter__call_strings(client, "puter-image-generation", "generate",
-                               args, 4, puter__read_any, reply);
+    return puter__call_strings(client, &method, args, 4, reply);
 }
 
 PUTER_API puter_result puter_text_to_speech(puter_client *client,
@@ -8065,19 +8070,21 @@ PUTER_API puter_result puter_text_to_speech(puter_client *client,
                                             const char *voice,
                                             puter_reply *reply)
 {
+    static const puter__method method = {"puter-tts", "synthesize",
+                                         puter__read_any};
     const char *const args[] = {"text",  text, "language", language,
                                 "voice", voice};
-    return puter__call_strings(client, "puter-tts", "synthesize", args, 6,
-                               puter__read_any, reply);
+    return puter__call_strings(client, &method, args, 6, reply);
 }
 
 PUTER_API puter_result puter_image_to_text(puter_client *client,
                                            const char *source,
                                            puter_reply *reply)
 {
+    static const puter__method method = {"puter-ocr", "recognize",
+                                         puter__read_text};
     const char *const args[] = {"source", source};
-    return puter__call_strings(client, "puter-ocr", "recognize", args, 2,
-                               puter__read_text, reply);
+    return puter__call_strings(client, &method, args, 2, reply);
 }
 
 PUTER_API puter_result puter_speech_to_text(puter_client *client,
@@ -8086,6 +8093,8 @@ PUTER_API puter_result puter_speech_to_text(puter_client *client,
                                             const char *model,
                                             puter_reply *reply)
 {
+    static const puter__method method = {"puter-speech2txt", "transcribe",
+                                         puter__read_text};
     puter_writer args = PUTER__ZERO;
     puter_write_begin_object(&args);
     puter_write_key(&args, "file");
@@ -8094,22 +8103,24 @@ PUTER_API puter_result puter_speech_to_text(puter_client *client,
     puter__write_member(&args, "model", model);
     if (data == NULL || size == 0)
         args.result = PUTER_ERR_ARGUMENT;
-    return puter__call_with(client, "puter-speech2txt", "transcribe", &args,
-                            puter__read_text, NULL, reply);
+    return puter__call_with(client, &method, &args, NULL, reply);
 }
 
 PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
                                     puter_reply *reply)
 {
+    static const puter__method method = {"puter-kvstore", "get",
+                                         puter__read_any};
     const char *const args[] = {"key", key};
-    return puter__call_strings(client, "puter-kvstore", "get", args, 2,
-                               puter__read_any, reply);
+    return puter__call_strings(client, &method, args, 2, reply);
 }
 
 PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
                                     const char *value_json,
                                     puter_reply *reply)
 {
+    static const puter__method method = {"puter-kvstore", "set",
+                                         puter__read_any};
     puter_writer args = PUTER__ZERO;
     puter_result result = puter__enter(client, reply);
     if (result == PUTER_OK)
@@ -8122,8 +8133,7 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
     puter__write_document(&args, value_json != NULL ? value_json : "null");
     if (puter__is_empty(key))
         args.result = PUTER_ERR_ARGUMENT;
-    return puter__call_with(client, "puter-kvstore", "set", &args,
-                            puter__read_any, NULL, reply);
+    return puter__call_with(client, &method, &args, NULL, reply);
 }
 
 /* Services of 2025 know no pattern, those of 2026 take a prefix for one: the
@@ -8131,14 +8141,15 @@ PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
 PUTER_API puter_result puter_kv_list(puter_client *client,
                                      const char *pattern, puter_reply *reply)
 {
+    static const puter__method method = {"puter-kvstore", "list",
+                                         puter__read_keys};
     size_t prefix = pattern != NULL ? strcspn(pattern, "*") : 0;
     puter_writer args = PUTER__ZERO;
     puter_write_begin_object(&args);
     puter__write_member(&args, "as", "keys");
     if (prefix > 0)
         puter__write_text(&args, "pattern", pattern, prefix);
-    return puter__call_with(client, "puter-kvstore", "list", &args,
-                            puter__read_keys, pattern, reply);
+    return puter__call_with(client, &method, &args, pattern, reply);
 }
 
 /* -- open and close -- */
