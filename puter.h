@@ -5377,26 +5377,37 @@ static void puter__read_content(puter__answer *answer, puter_value content)
             puter__read_item(answer, puter_json_at(content, i));
 }
 
-/* Kinds of tokens: their type in a list of 2025, and their names as members. */
-static const char *const puter__tokens[][3] = {
-    {"prompt", "prompt_tokens", "input_tokens"},
-    {"completion", "completion_tokens", "output_tokens"},
-    {"cached", "cached_tokens", "cache_read_input_tokens"},
+/* Kinds of tokens: their type in a list of 2025, their names as members, and
+ * where they are counted. */
+static const struct puter__tokens {
+    const char *type;
+    const char *name;
+    const char *other;
+    size_t sum;
+    size_t known;
+} puter__tokens[] = {
+    {"prompt", "prompt_tokens", "input_tokens",
+     offsetof(puter_usage, prompt_tokens),
+     offsetof(puter_usage, has_prompt_tokens)},
+    {"completion", "completion_tokens", "output_tokens",
+     offsetof(puter_usage, completion_tokens),
+     offsetof(puter_usage, has_completion_tokens)},
+    {"cached", "cached_tokens", "cache_read_input_tokens",
+     offsetof(puter_usage, cached_tokens),
+     offsetof(puter_usage, has_cached_tokens)},
 };
 
-static void puter__count_tokens(puter_usage *usage, size_t kind,
+static void puter__count_tokens(puter_usage *usage,
+                                const struct puter__tokens *kind,
                                 puter_value value)
 {
-    int64_t *const sums[] = {&usage->prompt_tokens, &usage->completion_tokens,
-                             &usage->cached_tokens};
-    bool *const known[] = {&usage->has_prompt_tokens,
-                           &usage->has_completion_tokens,
-                           &usage->has_cached_tokens};
-    int64_t more = puter_json_integer(value), *sum = sums[kind];
+    int64_t *sum = (int64_t *)(void *)((char *)usage + kind->sum);
+    bool *known = (bool *)(void *)((char *)usage + kind->known);
+    int64_t more = puter_json_integer(value);
     if (!puter__is(value, PUTER_NUMBER) || more < 0)
         return;
     *sum = *sum > INT64_MAX - more ? INT64_MAX : *sum + more;
-    *known[kind] = true;
+    *known = true;
 }
 
 static void puter__count_cents(puter_usage *usage, puter_value value,
@@ -5420,8 +5431,8 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value item = puter_json_at(list, i);
         for (kind = 0; kind < PUTER__COUNT(puter__tokens); kind++)
-            if (puter__type_is(item, puter__tokens[kind][0]))
-                puter__count_tokens(usage, kind,
+            if (puter__type_is(item, puter__tokens[kind].type))
+                puter__count_tokens(usage, &puter__tokens[kind],
                                     puter__member(item, "amount"));
         puter__count_cents(usage, puter__member(item, "cost"), 1e6);
     }
@@ -5440,12 +5451,12 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
         return;
     }
     for (kind = 0; kind < PUTER__COUNT(puter__tokens); kind++) {
-        const char *const *names = puter__tokens[kind];
-        puter_value count = puter__first_of(value, names[1], names[2]);
+        const struct puter__tokens *tokens = &puter__tokens[kind];
+        puter_value count = puter__first_of(value, tokens->name, tokens->other);
         if (kind == 2 && !puter__is(count, PUTER_NUMBER)) /* cached ones */
             count = puter__member(
-                puter__member(value, "prompt_tokens_details"), names[1]);
-        puter__count_tokens(usage, kind, count);
+                puter__member(value, "prompt_tokens_details"), tokens->name);
+        puter__count_tokens(usage, tokens, count);
     }
     puter__count_cents(usage, puter__member(value, "usd_cents"), 1);
 }
