@@ -4013,20 +4013,23 @@ static void puter__keep(char *out, size_t size, const char *text,
     out[length] = '\0';
 }
 
-/* "HTTP/1." DIGIT SP 3DIGIT [SP reason] (RFC 9112 section 4). */
+/* "HTTP/1." DIGIT SP 3DIGIT [SP reason] (RFC 9112 section 4); behind the line
+ * stands its CR. */
 static puter__http_step puter__http_status(puter__http *http, const char *line,
                                            size_t length)
 {
-    if (length < 12 || memcmp(line, "HTTP/1.", 7) != 0 ||
-        !puter__is_digit(line[7]) || line[8] != ' ' ||
-        line[9] < '1' || line[9] > '9' || !puter__is_digit(line[10]) ||
-        !puter__is_digit(line[11]) || (length > 12 && line[12] != ' ') ||
+    static const char form[] = "HTTP/1.0 000"; /* where '0' is any digit */
+    const size_t size = sizeof form - 1;
+    size_t i = 0;
+    while (i < size && i < length &&
+           (form[i] == '0' ? puter__is_digit(line[i]) : form[i] == line[i]))
+        i++;
+    if (i < size || line[9] == '0' || (length > size && line[size] != ' ') ||
         !puter__is_field_text(line, length))
         return puter__http_bad(http, "no HTTP/1.1 status line; is this the "
                                      "address of a Puter API?");
     http->close = line[7] == '0'; /* HTTP/1.0 (RFC 9112 section 9.3) */
-    http->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 +
-                   (line[11] - '0');
+    http->status = (int)strtol(line + 9, NULL, 10);
     http->state = PUTER__HEADER;
     return PUTER__STEP_LINE;
 }
