@@ -4553,17 +4553,15 @@ static void puter__forget_error(puter_client *client)
 
 static const char *puter__stage(const puter_client *client)
 {
-    switch (client->phase) {
-    case PUTER__PHASE_CONNECT: return "connecting";
-    case PUTER__PHASE_TUNNEL: return "asking the proxy";
-    case PUTER__PHASE_HANDSHAKE: return "the TLS handshake";
-    case PUTER__PHASE_SEND: return "sending the request";
-    case PUTER__PHASE_RECEIVE:
-        return client->http.state <= PUTER__HEADER ? "waiting for the reply"
-                                                   : "reading the reply";
-    case PUTER__PHASE_REPLIED: return "running tools";
-    default: return "waiting";
-    }
+    static const char *const stages[] = { /* by phase */
+        "waiting",           "waiting",             "connecting",
+        "asking the proxy",  "the TLS handshake",   "sending the request",
+        "reading the reply", "running tools",       "waiting",
+    };
+    return client->phase == PUTER__PHASE_RECEIVE &&
+                   client->http.state <= PUTER__HEADER
+               ? "waiting for the reply"
+               : stages[client->phase];
 }
 
 static void puter__touch(puter_client *client)
