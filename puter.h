@@ -7448,10 +7448,14 @@ static void puter__give(puter_client *client, puter_reply *reply)
     reply->image_count = answer->images.length / sizeof *reply->images;
     reply->turns = puter__or_empty(answer->turns.text);
     reply->complete = client->phase == PUTER__PHASE_REPLIED;
-    reply->json = bytes ? "" : body;
-    reply->json_length = bytes ? 0 : answer->body.length;
-    reply->body = bytes ? body : "";
-    reply->size = bytes ? answer->body.length : 0;
+    reply->body = reply->json = "";
+    if (bytes) {
+        reply->body = body;
+        reply->size = answer->body.length;
+    } else {
+        reply->json = body;
+        reply->json_length = answer->body.length;
+    }
     memcpy(answer->content_type, client->http.content_type,
            sizeof answer->content_type);
     reply->content_type = answer->content_type;
