@@ -2185,18 +2185,15 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     return r->result;
 }
 
-/* A document with a copy of its text, not yet read; NULL without memory. */
+/* A document, a copy of its text behind it, not yet read; NULL without
+ * memory. */
 static puter_json *puter__json_new(const char *text, size_t length)
 {
-    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json);
+    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json + length + 1);
     if (json == NULL)
         return NULL;
     memset(json, 0, sizeof *json);
-    json->copy = (char *)PUTER_MALLOC(length + 1);
-    if (json->copy == NULL) {
-        PUTER_FREE(json);
-        return NULL;
-    }
+    json->copy = (char *)(json + 1);
     if (length > 0)
         memcpy(json->copy, text, length);
     return json;
@@ -2206,7 +2203,6 @@ PUTER_API void puter_json_free(puter_json *json)
 {
     if (json == NULL)
         return;
-    PUTER_FREE(json->copy);
     PUTER_FREE(json->nodes);
     PUTER_FREE(json);
 }
