@@ -6281,13 +6281,22 @@ static puter_result puter__encode(puter_client *client)
 
 /* >> history: a conversation, each turn as the JSON it is sent as --------- */
 
+/* Drops the messages from one on. */
+static void puter__history_cut(puter_history *history, size_t from)
+{
+    while (history->message_count > from) {
+        char *text =
+            (char *)history->messages[--history->message_count].json;
+        history->bytes -= strlen(text);
+        PUTER_FREE(text);
+    }
+}
+
 PUTER_API void puter_history_free(puter_history *history)
 {
-    size_t i;
     if (history == NULL)
         return;
-    for (i = 0; i < history->message_count; i++)
-        PUTER_FREE((char *)history->messages[i].json);
+    puter__history_cut(history, 0);
     PUTER_FREE(history->messages);
     memset(history, 0, sizeof *history);
 }
@@ -6357,16 +6366,6 @@ static puter_result puter__history_message(puter_history *history,
         (message->part_count > 0 || message->tool_call_count > 0))
         text.result = puter__check_saved(&text);
     return puter__history_take(history, message->role, &text);
-}
-
-static void puter__history_cut(puter_history *history, size_t from)
-{
-    while (history->message_count > from) {
-        char *text =
-            (char *)history->messages[--history->message_count].json;
-        history->bytes -= strlen(text);
-        PUTER_FREE(text);
-    }
 }
 
 static puter_result puter__history_result(puter_history *history,
