@@ -5229,18 +5229,37 @@ static const char *puter__make_id(puter__answer *answer)
     return id.text;
 }
 
-/* A call of a tool; one without a name cannot be answered and is skipped. */
-static void puter__add_call(puter__answer *answer, puter_value id,
-                            puter_value name, puter_value arguments)
+/* A member of the first of two objects in which it is more than null. */
+static puter_value puter__member_of(puter_value a, const char *a_key,
+                                    puter_value b, const char *b_key)
 {
+    puter_value found = puter__member(a, a_key);
+    return puter_json_type(found) > PUTER_NULL ? found
+                                               : puter__member(b, b_key);
+}
+
+static puter_value puter__first_of(puter_value value, const char *a,
+                                   const char *b)
+{
+    return puter__member_of(value, a, value, b);
+}
+
+/* A call of a tool, which may name its function inside, and may have another
+ * key for its input; one without a name cannot be answered and is skipped. */
+static void puter__add_call(puter__answer *answer, puter_value value,
+                            puter_value function, const char *key)
+{
+    puter_value name = puter__member(function, "name");
     puter_tool_call call;
     if (!puter__is(name, PUTER_STRING))
         return;
-    call.id = puter__or_empty(puter__keep_value(answer, id));
+    call.id = puter__or_empty(
+        puter__keep_value(answer, puter__member(value, "id")));
     if (call.id[0] == '\0')
         call.id = puter__make_id(answer);
     call.name = puter__or_empty(puter__keep_value(answer, name));
-    call.arguments = puter__keep_value(answer, arguments);
+    call.arguments = puter__keep_value(
+        answer, puter__first_of(function, key, "input"));
     if (call.arguments == NULL || call.arguments[0] == '\0')
         call.arguments = "{}";
     puter__append(&answer->calls, &call, sizeof call);
@@ -5266,21 +5285,6 @@ static void puter__add_image(puter__answer *answer, puter_value value)
         return;
     image.length = strlen(image.url);
     puter__append(&answer->images, &image, sizeof image);
-}
-
-/* A member of the first of two objects in which it is more than null. */
-static puter_value puter__member_of(puter_value a, const char *a_key,
-                                    puter_value b, const char *b_key)
-{
-    puter_value found = puter__member(a, a_key);
-    return puter_json_type(found) > PUTER_NULL ? found
-                                               : puter__member(b, b_key);
-}
-
-static puter_value puter__first_of(puter_value value, const char *a,
-                                   const char *b)
-{
-    return puter__member_of(value, a, value, b);
 }
 
 static bool puter__type_is(puter_value value, const char *type)
@@ -5340,9 +5344,7 @@ static void puter__read_block(puter__answer *answer, puter_value block,
                            puter__first_of(block, "reasoning", "thinking"));
         break;
     case PUTER__BLOCK_CALL:
-        puter__add_call(answer, puter__member(block, "id"),
-                        puter__member(block, "name"),
-                        puter__member(block, "input"));
+        puter__add_call(answer, block, block, "input");
         break;
     case PUTER__BLOCK_IMAGE:
         puter__add_image(answer, block);
@@ -5471,9 +5473,7 @@ static void puter__read_message(puter__answer *answer, puter_value message)
         puter_value function = puter__member(call, "function");
         if (!puter__is(function, PUTER_OBJECT))
             function = call;
-        puter__add_call(answer, puter__member(call, "id"),
-                        puter__member(function, "name"),
-                        puter__first_of(function, "arguments", "input"));
+        puter__add_call(answer, call, function, "arguments");
     }
     list = puter__member(message, "images");
     for (i = 0; i < puter_json_count(list); i++)
