@@ -5229,19 +5229,13 @@ static const char *puter__make_id(puter__answer *answer)
     return id.text;
 }
 
-/* A member of the first of two objects in which it is more than null. */
-static puter_value puter__member_of(puter_value a, const char *a_key,
-                                    puter_value b, const char *b_key)
-{
-    puter_value found = puter__member(a, a_key);
-    return puter_json_type(found) > PUTER_NULL ? found
-                                               : puter__member(b, b_key);
-}
-
+/* What is at the first of two paths where it is more than null. */
 static puter_value puter__first_of(puter_value value, const char *a,
                                    const char *b)
 {
-    return puter__member_of(value, a, value, b);
+    puter_value found = puter_json_get(value, a);
+    return puter_json_type(found) > PUTER_NULL ? found
+                                               : puter_json_get(value, b);
 }
 
 /* A call of a tool, which may name its function inside, and may have another
@@ -5499,10 +5493,11 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
         puter__read_message(answer, message);
     else
         return false;
-    puter__read_usage(answer, puter__member_of(result, "usage", message,
-                                               "usage"));
+    puter__read_usage(answer,
+                      puter__first_of(result, "usage", "message.usage"));
     puter__keep_compaction(
-        answer, puter__member_of(result, "compaction", message, "compaction"));
+        answer,
+        puter__first_of(result, "compaction", "message.compaction"));
     puter__keep_member(answer, &reply->finish_reason, result,
                        "finish_reason");
     puter__keep_member(answer, &reply->service,
