@@ -5196,11 +5196,11 @@ static const char *puter__keep_value(puter__answer *answer, puter_value value)
     return copy.text;
 }
 
-/* The same of a member, where it is a string. */
-static void puter__keep_member(puter__answer *answer, const char **kept,
-                               puter_value value, const char *key)
+/* The same of what is at a path, where it is a string. */
+static void puter__keep_string(puter__answer *answer, const char **kept,
+                               puter_value value, const char *path)
 {
-    value = puter__member(value, key);
+    value = puter_json_get(value, path);
     if (puter__is(value, PUTER_STRING))
         *kept = puter__or_empty(puter__keep_value(answer, value));
 }
@@ -5447,8 +5447,8 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
         const struct puter__tokens *tokens = &puter__tokens[kind];
         puter_value count = puter__first_of(value, tokens->name, tokens->other);
         if (kind == 2 && !puter__is(count, PUTER_NUMBER)) /* cached ones */
-            count = puter__member(
-                puter__member(value, "prompt_tokens_details"), tokens->name);
+            count = puter_json_get(value,
+                                   "prompt_tokens_details.cached_tokens");
         puter__count_tokens(usage, tokens, count);
     }
     puter__count_cents(usage, puter__member(value, "usd_cents"), 1);
@@ -5472,8 +5472,8 @@ static void puter__read_message(puter__answer *answer, puter_value message)
     list = puter__member(message, "images");
     for (i = 0; i < puter_json_count(list); i++)
         puter__add_image(answer, puter_json_at(list, i));
-    puter__keep_member(answer, &answer->reply.role, message, "role");
-    puter__keep_member(answer, &answer->reply.model, message, "model");
+    puter__keep_string(answer, &answer->reply.role, message, "role");
+    puter__keep_string(answer, &answer->reply.model, message, "model");
 }
 
 /* A reply that came whole: {"success":true,"result":{"message":...},...}.
@@ -5482,9 +5482,8 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
 {
     puter_value result = puter__member(root, "result");
     puter_value message = puter__member(result, "message");
-    puter_value meta = puter__member(root, "metadata");
     puter_reply *reply = &answer->reply;
-    puter__keep_member(answer, &reply->model, meta, "providerUsed");
+    puter__keep_string(answer, &reply->model, root, "metadata.providerUsed");
     if (puter__is(result, PUTER_STRING))
         puter__channel_add(&answer->text, result);
     else if (puter__is(message, PUTER_STRING))
@@ -5498,15 +5497,14 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
     puter__keep_compaction(
         answer,
         puter__first_of(result, "compaction", "message.compaction"));
-    puter__keep_member(answer, &reply->finish_reason, result,
+    puter__keep_string(answer, &reply->finish_reason, result,
                        "finish_reason");
-    puter__keep_member(answer, &reply->service,
-                       puter__member(root, "service"), "name");
-    puter__keep_member(answer, &reply->service, meta, "service_used");
-    reply->blocked = puter__string_is(puter__member(meta, "service_used"),
-                                      "fake-chat", 9);
+    puter__keep_string(answer, &reply->service, root, "service.name");
+    puter__keep_string(answer, &reply->service, root, "metadata.service_used");
+    reply->blocked = puter__string_is(
+        puter_json_get(root, "metadata.service_used"), "fake-chat", 9);
     reply->usage_limited =
-        puter_json_bool(puter__member(meta, "usage_limited"));
+        puter_json_bool(puter_json_get(root, "metadata.usage_limited"));
     return true;
 }
 
