@@ -2493,6 +2493,12 @@ static bool puter__string_is(puter_value value, const char *expected,
            memcmp(value.json->text + node->start, expected, length) == 0;
 }
 
+/* The same of a text of ours. */
+static bool puter__text_is(puter_value value, const char *expected)
+{
+    return puter__string_is(value, expected, strlen(expected));
+}
+
 PUTER_API puter_value puter_json_member(puter_value value, const char *key,
                                         size_t key_length)
 {
@@ -5283,7 +5289,7 @@ static void puter__add_image(puter__answer *answer, puter_value value)
 
 static bool puter__type_is(puter_value value, const char *type)
 {
-    return puter__string_is(puter__member(value, "type"), type, strlen(type));
+    return puter__text_is(puter__member(value, "type"), type);
 }
 
 /* What a block of content, or a line of a stream, is: they are alike. */
@@ -5317,7 +5323,7 @@ static puter__block puter__block_type(puter_value block)
     puter_value type = puter__member(block, "type");
     size_t i;
     for (i = 0; i < PUTER__COUNT(types); i++)
-        if (puter__string_is(type, types[i].type, strlen(types[i].type)))
+        if (puter__text_is(type, types[i].type))
             return types[i].block;
     /* Services before 2025 wrote text without a type. */
     return puter__is(type, PUTER_MISSING) &&
@@ -5501,8 +5507,8 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
                        "finish_reason");
     puter__keep_string(answer, &reply->service, root, "service.name");
     puter__keep_string(answer, &reply->service, root, "metadata.service_used");
-    reply->blocked = puter__string_is(
-        puter_json_get(root, "metadata.service_used"), "fake-chat", 9);
+    reply->blocked = puter__text_is(
+        puter_json_get(root, "metadata.service_used"), "fake-chat");
     reply->usage_limited =
         puter_json_bool(puter_json_get(root, "metadata.usage_limited"));
     return true;
@@ -6300,7 +6306,7 @@ static const char *puter__role(puter_value role)
     static const char *const roles[] = {"user", "assistant", "system", "tool"};
     size_t i;
     for (i = 0; i < PUTER__COUNT(roles); i++)
-        if (puter__string_is(role, roles[i], strlen(roles[i])))
+        if (puter__text_is(role, roles[i]))
             return roles[i];
     return NULL;
 }
