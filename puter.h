@@ -3113,13 +3113,14 @@ static int puter__store_file(puter__tls *tls, const char *path)
     return error;
 }
 
-static int puter__store_directory(puter__tls *tls, const char *path)
+/* The same of a file, or of each in a directory. */
+static int puter__store_path(puter__tls *tls, const char *path)
 {
     puter_writer name = PUTER__ZERO;
     struct dirent *entry;
     DIR *directory = opendir(path);
     if (directory == NULL)
-        return errno;
+        return errno == ENOTDIR ? puter__store_file(tls, path) : errno;
     while ((entry = readdir(directory)) != NULL) {
         if (entry->d_name[0] == '.')
             continue; /* hidden: somebody has put it aside */
@@ -3135,15 +3136,6 @@ static int puter__store_directory(puter__tls *tls, const char *path)
     closedir(directory);
     puter_writer_free(&name);
     return 0;
-}
-
-static int puter__store_path(puter__tls *tls, const char *path)
-{
-    struct stat about;
-    if (stat(path, &about) != 0)
-        return errno;
-    return S_ISDIR(about.st_mode) ? puter__store_directory(tls, path)
-                                  : puter__store_file(tls, path);
 }
 
 /* Where systems keep their roots; the first that is there is the store. */
