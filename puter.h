@@ -3264,17 +3264,18 @@ static bool puter__cert_names(const mbedtls_x509_crt *cert,
                               const puter__url *url)
 {
     const mbedtls_x509_sequence *name = &cert->subject_alt_names;
-    size_t size = url->ipv6 ? 16 : 4;
+    const int kind = url->numeric ? 7 : 2;
+    const size_t size = url->ipv6 ? 16 : 4;
     if (name->buf.p == NULL)
         return !url->numeric;
     for (; name != NULL; name = name->next) {
-        int kind = name->buf.tag & 31;
-        if (url->numeric && kind == 7 && name->buf.len == size &&
-            memcmp(name->buf.p, url->address, size) == 0)
-            return true;
-        if (!url->numeric && kind == 2 &&
-            puter__is_name_of((const char *)name->buf.p, name->buf.len,
-                              url->host))
+        const mbedtls_x509_buf *entry = &name->buf;
+        if ((entry->tag & 31) == kind &&
+            (url->numeric
+                 ? entry->len == size &&
+                       memcmp(entry->p, url->address, size) == 0
+                 : puter__is_name_of((const char *)entry->p, entry->len,
+                                     url->host)))
             return true;
     }
     return false;
