@@ -6412,6 +6412,14 @@ static bool puter__pending_remove(puter__pending *pending, const char *id)
     return false;
 }
 
+/* The same of the one that a message answers. */
+static bool puter__pending_answer(puter__pending *pending, puter_value message)
+{
+    return puter__pending_remove(
+        pending,
+        puter_json_string(puter__member(message, "tool_call_id"), NULL));
+}
+
 /* Finds what waits at the end of a history. */
 static puter_result puter__history_pending(const puter_history *history,
                                            puter__pending *pending)
@@ -6431,9 +6439,7 @@ static puter_result puter__history_pending(const puter_history *history,
         if (i == last - 1)
             puter__pending_calls(pending, puter__member(root, "content"));
         else
-            puter__pending_remove(
-                pending,
-                puter_json_string(puter__member(root, "tool_call_id"), NULL));
+            puter__pending_answer(pending, root);
         puter_json_free(turn);
     }
     return pending->ids.result;
@@ -6533,9 +6539,7 @@ static puter_result puter__history_value(puter_history *history,
     puter__append(&text, span, length); /* before the id is ended in place */
     if (!puter__same(role, "tool"))
         result = puter__history_settle(history, pending);
-    else if (!puter__pending_remove(
-                 pending, puter_json_string(
-                              puter__member(message, "tool_call_id"), NULL)))
+    else if (!puter__pending_answer(pending, message))
         result = PUTER_ERR_ARGUMENT;
     if (result == PUTER_OK && puter__same(role, "assistant")) {
         puter__pending_calls(pending, content);
