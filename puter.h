@@ -5598,9 +5598,10 @@ static bool puter__refuses_unified(puter_value root)
 
 /* A failure that the service put in words: {"message","code"} or {"error":
  * ...}, a text or an object of the same. */
-static puter_result puter__fail_refusal(puter_client *client, puter_value root)
+static puter_result puter__fail_refusal(puter_client *client)
 {
     puter_error *error = &client->report.error;
+    puter_value root = puter_json_root(&client->json);
     puter_value inner = puter__member(root, "error");
     puter_value object = puter__is(inner, PUTER_OBJECT) ? inner : root;
     puter_value words = puter__member(object, "message");
@@ -5662,9 +5663,10 @@ static puter_result puter__fail_reply(puter_client *client, const char *wrong)
 
 /* "No such driver", in each of the three ways that services say it, and
  * nothing else: then no model has run, and another driver may be tried. */
-static bool puter__lacks_driver(const puter_client *client, puter_value root)
+static bool puter__lacks_driver(const puter_client *client)
 {
     const char *code = client->report.error.code;
+    puter_value root = puter_json_root(&client->json);
     puter_value error = puter__member(root, "error");
     puter_value words = puter__member(root, "message");
     size_t length;
@@ -6747,7 +6749,7 @@ static puter_result puter__read_line(puter_client *client)
     type = puter__block_type(root);
     if (type == PUTER__BLOCK_ERROR ||
         (type == PUTER__BLOCK_UNKNOWN && puter__says_no(root)))
-        return puter__fail_refusal(client, root);
+        return puter__fail_refusal(client);
     if (type == PUTER__BLOCK_USAGE)
         puter__read_usage(answer, puter__member(root, "usage"));
     else if (type == PUTER__BLOCK_UNKNOWN)
@@ -6920,8 +6922,8 @@ static puter_result puter__read_reply(puter_client *client)
     puter_value root = puter_json_root(&client->json);
     const puter_request *request = client->request;
     if (client->http.status >= 400 || puter__says_no(root)) {
-        puter_result result = puter__fail_refusal(client, root);
-        if (result != PUTER_ERR_NOMEM && puter__lacks_driver(client, root))
+        puter_result result = puter__fail_refusal(client);
+        if (result != PUTER_ERR_NOMEM && puter__lacks_driver(client))
             return puter__reroute(client);
         client->learned = client->route;
         return result;
