@@ -8346,9 +8346,10 @@ static puter_result puter__set_proxy(puter_client *client)
     return client->report.error.result;
 }
 
-static int puter__or_default(int value, int normal)
+static void puter__default(int *option, int normal)
 {
-    return value == 0 ? normal : value;
+    if (*option == 0)
+        *option = normal;
 }
 
 static puter_result puter__check_options(puter_client *client)
@@ -8417,10 +8418,10 @@ PUTER_API puter_client *puter_open(const puter_options *options)
     puter__set_transport(client);
     puter__adopt_strings(client);
     client->defective = puter__check_options(client) != PUTER_OK;
-    o->connect_timeout_ms = puter__or_default(o->connect_timeout_ms, 15000);
-    o->idle_timeout_ms = puter__or_default(o->idle_timeout_ms, 300000);
-    o->total_timeout_ms = puter__or_default(o->total_timeout_ms, -1);
-    o->max_retries = puter__or_default(o->max_retries, 8);
+    puter__default(&o->connect_timeout_ms, 15000);
+    puter__default(&o->idle_timeout_ms, 300000);
+    puter__default(&o->total_timeout_ms, -1);
+    puter__default(&o->max_retries, 8);
     if (o->max_reply_bytes == 0)
         o->max_reply_bytes = (int64_t)64 << 20;
     /* The public service is known to speak only the one. */
