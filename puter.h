@@ -4753,6 +4753,14 @@ static bool puter__must_wait(puter_client *client, int count)
     return true;
 }
 
+/* What a call came to that moved no bytes: PUTER_WAIT, or its failure. */
+static puter_result puter__stopped(puter_client *client, int count)
+{
+    if (puter__must_wait(client, count))
+        return PUTER_WAIT;
+    return puter__fail_transport(client, count);
+}
+
 static int puter__read(puter_client *client, void *buffer, size_t size)
 {
 #ifndef PUTER_NO_TLS
@@ -4998,10 +5006,8 @@ static puter_result puter__tunnel(puter_client *client)
             count = puter__fill(client);
         }
     }
-    if (puter__must_wait(client, count))
-        return PUTER_WAIT;
     if (count <= 0)
-        return puter__fail_transport(client, count);
+        return puter__stopped(client, count);
     puter__wipe(ask->text, ask->capacity);
     status = client->http.status;
     memset(&client->http, 0, sizeof client->http);
@@ -5020,10 +5026,8 @@ static puter_result puter__tunnel(puter_client *client)
 static puter_result puter__handshake(puter_client *client)
 {
     int result = puter__tls_handshake(&client->tls);
-    if (puter__must_wait(client, result))
-        return PUTER_WAIT;
     if (result < 0)
-        return puter__fail_transport(client, result);
+        return puter__stopped(client, result);
     client->phase = PUTER__PHASE_SEND;
     puter__touch(client);
     return PUTER_OK;
@@ -5053,10 +5057,8 @@ static puter_result puter__send(puter_client *client)
                     client, count == PUTER_ERR_TLS ? count : written);
             break;
         }
-        if (puter__must_wait(client, count))
-            return PUTER_WAIT;
         if (count <= 0)
-            return puter__fail_transport(client, count);
+            return puter__stopped(client, count);
     }
     puter__forget_error(client); /* of a write; the reply counts */
     client->phase = PUTER__PHASE_RECEIVE;
