@@ -7739,17 +7739,27 @@ PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
     return size;
 }
 
-PUTER_API puter_result puter_chat(puter_client *client,
-                                  const puter_request *request,
-                                  puter_reply *reply)
+/* Enters with a question. */
+static puter_result puter__enter_chat(puter_client *client,
+                                      const puter_request *request,
+                                      puter_reply *reply)
 {
     puter_result result = puter__enter(client, reply);
     if (result == PUTER_OK)
         result = puter__check_request(client, request);
-    if (result != PUTER_OK)
-        return result;
-    client->request = request;
-    return puter__exchange(client, PUTER__KIND_CHAT, NULL, NULL, reply);
+    if (result == PUTER_OK)
+        client->request = request;
+    return result;
+}
+
+PUTER_API puter_result puter_chat(puter_client *client,
+                                  const puter_request *request,
+                                  puter_reply *reply)
+{
+    puter_result result = puter__enter_chat(client, request, reply);
+    return result != PUTER_OK ? result
+                              : puter__exchange(client, PUTER__KIND_CHAT, NULL,
+                                                NULL, reply);
 }
 
 PUTER_API puter_result puter_ask(puter_client *client, const char *model,
@@ -7764,12 +7774,9 @@ PUTER_API puter_result puter_ask(puter_client *client, const char *model,
 PUTER_API puter_result puter_stream_begin(puter_client *client,
                                           const puter_request *request)
 {
-    puter_result result = puter__enter(client, NULL);
-    if (result == PUTER_OK)
-        result = puter__check_request(client, request);
+    puter_result result = puter__enter_chat(client, request, NULL);
     if (result != PUTER_OK)
         return result;
-    client->request = request;
     result = puter__begin(client, PUTER__KIND_STREAM);
     while (result == PUTER_OK && client->phase < PUTER__PHASE_REPLIED &&
            puter__due(client) == 0)
