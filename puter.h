@@ -69,9 +69,10 @@
  * Threads: a client is for one thread at a time, and clients share nothing.
  * Mbed TLS must allow that: what uses its PSA parts (TLS 1.3 does) may run in
  * several threads from 3.6 on, if built with MBEDTLS_THREADING_C; before 3.6
- * it may not, and without PSA it always may. Its list of ciphersuites is filled
- * in at first use, without a lock: call mbedtls_ssl_list_ciphersuites() once
- * before the threads begin.
+ * it may not, and without PSA it may. It fills some tables (ciphersuites, AES)
+ * at first use, without a lock: let an exchange over TLS end before the threads
+ * begin. After fork() a client is for the parent alone: the child's copy has
+ * the same connection and would draw the same random numbers.
  *
  * Limits: one exchange per client at a time. The system's name resolver
  * blocks; timeouts and `cancelled` apply when it returns. A JSON document is
@@ -86,6 +87,9 @@
 #if defined(PUTER_IMPLEMENTATION) && defined(__STRICT_ANSI__) &&              \
     !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L /* -std=c99 hides sockets without it */
+#endif
+#if defined(PUTER_IMPLEMENTATION) && !defined(_FILE_OFFSET_BITS)
+#define _FILE_OFFSET_BITS 64 /* 32-bit glibc finds no file of a large inode */
 #endif
 
 #ifndef PUTER_H
@@ -233,6 +237,8 @@ typedef struct puter_options {
                                   -1: none but the reader's own 512 MiB) */
     int max_retries;           /* in one exchange: after "too many requests",
                                   and as puter_get says (default: 8; -1: none);
+                                  after 0.25, 0.5, 1, then 2 s and up to a
+                                  quarter more, or what the service asks for;
                                   never after a pause of more than a minute or
                                   than total_timeout_ms leaves */
     bool (*cancelled)(void *user); /* asked before each step and tool, at each
@@ -279,6 +285,8 @@ PUTER_API puter_result puter_session_load(puter_client *client,
 /* For event loops, on a non-blocking client after PUTER_WAIT: make the call
  * again as soon as the descriptor has one of the events (PUTER_READABLE,
  * PUTER_WRITABLE), and at the latest after so many milliseconds (-1: no limit).
+ * After each PUTER_WAIT the descriptor may be another, even under the same
+ * number: with epoll or kqueue, register it afresh.
  * The descriptor is -1 in a pause before a retry, where only time is waited
  * for, and with a transport of the caller's, who knows what that waits for.
  * Of NULL: -1, no events, -1; while no exchange runs the deadline is -1. */
@@ -372,7 +380,7 @@ typedef struct puter_tool {
     const char *parameters; /* a JSON Schema, as text (default: none) */
     /* Runs the tool and writes its result, JSON or plain text (raw). Non-zero
      * tells the model that the tool failed, with what was written. It must
-     * not call anything on the client. */
+     * return, and not call anything on the client. */
     int (*call)(void *user, const puter_tool_call *call, puter_writer *result);
     void *user;
     const char *json; /* instead of all that: a whole definition, such as
@@ -2531,7 +2539,8 @@ static puter_value puter__json_index(puter_value value, const char **path)
     for (; puter__is_digit(*p) && index < PUTER__DOCUMENT_MAX / 16; p++)
         index = index * 10 + (size_t)(*p - '0');
     *path = p + (*p == ']');
-    return p > digits && *p == ']' && puter__is(value, PUTER_ARRAY)
+    return p > digits && *p == ']' && strchr(".[", p[1]) != NULL &&
+                   puter__is(value, PUTER_ARRAY)
                ? puter_json_at(value, index)
                : puter__value(NULL, 0);
 }
@@ -2742,6 +2751,12 @@ static void puter__append_authority(puter_writer *out, const puter__url *url,
 #define PUTER__SEND_FLAGS 0 /* then SO_NOSIGPIPE is there */
 #endif
 
+#ifdef SOCK_CLOEXEC
+#define PUTER__SOCKET_TYPE (SOCK_STREAM | SOCK_CLOEXEC)
+#else
+#define PUTER__SOCKET_TYPE SOCK_STREAM
+#endif
+
 #define PUTER__ADDRESSES_MAX 8
 
 typedef struct puter__address {
@@ -2756,7 +2771,8 @@ typedef struct puter__socket {
     int fd;                   /* -1: none */
     int count;                /* of addresses; 0: not yet resolved */
     int next;                 /* the address to try next */
-    int problem;              /* errno of the last that failed */
+    int problem;              /* errno of the last that failed, if it says
+                                 more than that there is no way to it */
     puter__address address[PUTER__ADDRESSES_MAX];
 } puter__socket;
 
@@ -2814,7 +2830,7 @@ static void puter__socket_drop(puter__socket *s)
 static bool puter__socket_try(puter__socket *s, const puter__address *address)
 {
     int on = 1, left = s->count - s->next + 1;
-    s->fd = socket(address->name.ss_family, SOCK_STREAM, 0);
+    s->fd = socket(address->name.ss_family, PUTER__SOCKET_TYPE, 0);
     if (s->fd < 0)
         return false;
     if (fcntl(s->fd, F_SETFL, O_NONBLOCK) != 0 ||
@@ -2875,7 +2891,10 @@ static int puter__socket_open(void *ctx, const char *host, int port)
             return PUTER_OK;
         if (state == 0)
             return PUTER_WANT_WRITE;
-        s->problem = errno;
+        if (s->problem == 0 || (errno != ENETUNREACH &&
+                                errno != EADDRNOTAVAIL &&
+                                errno != EAFNOSUPPORT))
+            s->problem = errno;
         puter__socket_drop(s);
     }
     return puter__fail(s->report,
@@ -5646,7 +5665,7 @@ static puter_result puter__fail_reply(puter_client *client, const char *wrong)
     const puter__http *http = &client->http;
     const struct puter__refusal *refusal = puter__classify("", http->status);
     bool shown = body->length > 0;
-    puter_result result = http->status < 300 ? PUTER_ERR_PROTOCOL
+    puter_result result = http->status < 400 ? PUTER_ERR_PROTOCOL
                                              : refusal->result;
     puter__fail(&client->report, result,
                 "%s answered HTTP %d with %s: %s%.*s%s; %s",
@@ -6180,7 +6199,7 @@ static void puter__write_body(puter_client *client)
 static void puter__append_origin(puter_writer *out, const puter_client *client)
 {
     const char *host = client->url.host;
-    if (client->options.origin_header != NULL) {
+    if (!puter__is_empty(client->options.origin_header)) {
         puter__append_string(out, client->options.origin_header);
         return;
     }
@@ -6203,7 +6222,7 @@ static void puter__append_head(puter_writer *out, const puter_client *client,
     puter__append_string(out, "\r\nOrigin: ");
     puter__append_origin(out, client);
     puter__append_string(out, "\r\nUser-Agent: ");
-    puter__append_string(out, options->user_agent != NULL
+    puter__append_string(out, !puter__is_empty(options->user_agent)
                                   ? options->user_agent
                                   : "puter.h/" PUTER__VERSION);
     if (!puter__is_empty(options->token)) {
@@ -6569,19 +6588,34 @@ static puter_result puter__history_array(puter_history *history,
     return result;
 }
 
-/* The artifact as a content block: typed, as a stream's is already. */
-static void puter__write_compaction(puter_writer *out, const char *compaction)
+/* Has a turn carry the artifact that came with it, if there is one and the
+ * turns before hold it not yet, as a content block: typed, as a stream's is
+ * already. Its text is to be freed. */
+static void puter__carry_compaction(puter_message *message, puter_part *part,
+                                    puter_writer *text, const char *compaction,
+                                    const char *turns)
 {
     puter_result result;
-    puter_json *json = puter__parse(compaction, &result);
-    puter_value root = puter_json_root(json);
+    puter_json *json;
+    puter_value root;
+    if (puter__is_empty(compaction) ||
+        strstr(puter__or_empty(turns), compaction + 1) != NULL)
+        return;
+    json = puter__parse(compaction, &result);
+    root = puter_json_root(json);
     if (result == PUTER_ERR_NOMEM)
-        out->result = result;
+        text->result = result;
     if (!puter__is(puter__member(root, "type"), PUTER_MISSING)) {
-        puter__append_string(out, compaction);
+        puter__append_string(text, compaction);
     } else if (puter_json_count(root) > 0 && compaction[0] == '{') {
-        puter__append_string(out, "{\"type\":\"compaction\",");
-        puter__append_string(out, compaction + 1);
+        puter__append_string(text, "{\"type\":\"compaction\",");
+        puter__append_string(text, compaction + 1);
+    }
+    if (text->length > 0) {
+        part->type = PUTER_PART_JSON;
+        part->text = text->text;
+        message->parts = part;
+        message->part_count = 1;
     }
     puter_json_free(json);
 }
@@ -6602,19 +6636,13 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
         if (result == PUTER_OK)
             result = puter__history_ready(history);
     }
-    if (!puter__is_empty(reply->compaction))
-        puter__write_compaction(&compaction, reply->compaction);
+    puter__carry_compaction(&message, &part, &compaction, reply->compaction,
+                            reply->turns);
     message.role = "assistant";
     message.content = reply->text;
     message.content_length = reply->length;
     message.tool_calls = reply->tool_calls;
     message.tool_call_count = reply->tool_call_count;
-    if (compaction.length > 0) {
-        part.type = PUTER_PART_JSON;
-        part.text = compaction.text;
-        message.parts = &part;
-        message.part_count = 1;
-    }
     if (result == PUTER_OK)
         result = compaction.result;
     if (result == PUTER_OK &&
@@ -6966,7 +6994,9 @@ static puter_result puter__conclude_whole(puter_client *client)
     puter__reading reading;
     puter_result result;
     if (http->status / 100 == 3)
-        return puter__fail_redirect(client);
+        return http->location[0] != '\0'
+                   ? puter__fail_redirect(client)
+                   : puter__fail_reply(client, "it points nowhere");
     if (puter__is_bytes(client)) {
         client->phase = PUTER__PHASE_REPLIED; /* bytes are the result */
         client->json.count = 0;
@@ -7279,6 +7309,8 @@ static puter_result puter__next_round(puter_client *client)
 {
     puter__answer *answer = client->answer;
     puter_message message = PUTER__ZERO;
+    puter_writer compaction = PUTER__ZERO;
+    puter_part part = PUTER__ZERO;
     puter_result result = PUTER_OK;
     size_t i;
     message.role = "assistant";
@@ -7294,7 +7326,12 @@ static puter_result puter__next_round(puter_client *client)
         return result;
     if (answer->turns.length == 0)
         puter_write_begin_array(&answer->turns);
+    puter__carry_compaction(&message, &part, &compaction,
+                            answer->reply.compaction, answer->turns.text);
     puter__write_message(&answer->turns, &message);
+    if (compaction.result != PUTER_OK)
+        answer->turns.result = compaction.result;
+    puter_writer_free(&compaction);
     for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++) {
         puter__touch(client); /* a tool's time is no silence */
         result = puter__check_time(client);
@@ -7520,8 +7557,15 @@ static puter_result puter__fail_session(puter_client *client, const char *path,
 
 /* What stands in a session's file between its head and the session: when the
  * certificate was checked, the mark of the store that it was held against, and
- * how large the session is. */
+ * a mark of both and the session: Mbed TLS takes damaged ones for whole. */
 typedef int64_t puter__session_facts[3];
+
+static int64_t puter__session_mark(const puter__session_facts facts,
+                                   const char *session, size_t size)
+{
+    uint64_t mark = puter__mark((uint64_t)size, facts, 2 * sizeof *facts);
+    return (int64_t)puter__mark(mark, session, size);
+}
 
 /* What the file begins with: whom it is for. */
 static void puter__session_head(const puter_client *client, puter_writer *out)
@@ -7536,7 +7580,11 @@ static void puter__session_head(const puter_client *client, puter_writer *out)
 static int puter__file_replace(const char *path, const puter_writer *data)
 {
     puter_writer name = PUTER__ZERO;
+    struct stat about;
     int file, error = 0;
+    if (lstat(path, &about) == 0 && !S_ISREG(about.st_mode) &&
+        !S_ISLNK(about.st_mode))
+        return ENOTSUP; /* /dev/null is to stay what it is */
     puter__append_string(&name, path);
     puter__append_string(&name, ".XXXXXX");
     errno = ENOMEM;
@@ -7590,7 +7638,9 @@ static const char *puter__session_take(puter_client *client,
     if (!puter__starts(data->text, head->text))
         return "it is none, or for another host";
     memcpy(facts, data->text + head->length, sizeof facts); /* there is room */
-    if (data->length < at || data->length - at != (uint64_t)facts[2])
+    if (data->length < at ||
+        facts[2] != puter__session_mark(facts, data->text + at,
+                                        data->length - at))
         return "it is damaged";
     if (!puter__tls_still_checked(tls, facts[0], (uint64_t)facts[1]))
         return "it is a day old, or by another CA store";
@@ -7617,8 +7667,8 @@ PUTER_API puter_result puter_session_save(puter_client *client,
 {
     puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
-    puter__session_facts facts;
-    size_t size = 0;
+    puter__session_facts facts = {0, 0, 0};
+    size_t at, size = 0;
     int error = 0;
     if (result != PUTER_OK)
         return result;
@@ -7631,8 +7681,8 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
     facts[0] = client->tls.checked;
     facts[1] = (int64_t)client->tls.store_mark;
-    facts[2] = (int64_t)size;
-    puter__append(&out, facts, sizeof facts);
+    at = out.length;
+    puter__append(&out, facts, sizeof facts); /* the last is still to come */
     if (!puter__reserve(&out, size)) {
         error = ENOMEM;
     } else if (mbedtls_ssl_session_save(&client->tls.session,
@@ -7641,6 +7691,8 @@ PUTER_API puter_result puter_session_save(puter_client *client,
         result =
             puter__fail_session(client, path, "this Mbed TLS cannot use it");
     } else {
+        facts[2] = puter__session_mark(facts, out.text + out.length, size);
+        memcpy(out.text + at, facts, sizeof facts);
         out.length += size;
         error = puter__file_replace(path, &out);
     }
@@ -7778,8 +7830,7 @@ PUTER_API puter_result puter_stream_begin(puter_client *client,
     if (result != PUTER_OK)
         return result;
     result = puter__begin(client, PUTER__KIND_STREAM);
-    while (result == PUTER_OK && client->phase < PUTER__PHASE_REPLIED &&
-           puter__due(client) == 0)
+    while (result == PUTER_OK && client->phase < PUTER__PHASE_RECEIVE)
         result = puter__step(client);
     if (result < 0)
         puter__finish(client);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int check_passed, check_failed;
@@ -49,6 +50,14 @@ static inline bool check_string(const char *seen, const char *wanted,
     return check_that(seen && strcmp(seen, wanted) == 0, file, line,
                       "%s is \"%s\", not \"%s\"", what,
                       seen ? seen : "(NULL)", wanted);
+}
+
+/* A pattern for mkstemp or mkdtemp, where temporary files are to go. */
+static inline char *check_temporary(char *path, size_t size, const char *name)
+{
+    const char *directory = getenv("TMPDIR");
+    snprintf(path, size, "%s/%s-XXXXXX", directory ? directory : "/tmp", name);
+    return path;
 }
 
 /* Prints the closing line; gives the program's exit status. */

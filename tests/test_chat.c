@@ -164,6 +164,14 @@ static void test_own_head_lines(void)
                  "User-Agent: mine/1.0 (a b)\r\n"));
     CHECK(!strstr(peer.requests[0].bytes, "puter.h/"));
     script_close(&peer, client);
+    CHECK_IN("head lines that are empty");
+    options.origin_header = options.user_agent = "";
+    client = script_open(&peer, &options);
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    CHECK(!strstr(peer.requests[0].bytes, "\r\nOrigin: \r\n"));
+    CHECK(strstr(peer.requests[0].bytes, "\r\nUser-Agent: puter.h/"));
+    script_close(&peer, client);
 }
 
 /* The shortest of heads, and a body behind it. */
@@ -2086,7 +2094,8 @@ static void test_pause_of_an_event_loop(void)
     script_reply(&peer, 429, "{\"code\":\"too_many_requests\"}");
     script_reply(&peer, 200, HALO);
     request.prompt = "Halo";
-    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), PUTER_WAIT);
     CHECK_INT(puter_client_fd(client), -1);
     CHECK(puter_client_deadline(client) > 0);
     CHECK_INT(puter_last_error(client)->result, PUTER_OK);

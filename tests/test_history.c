@@ -297,6 +297,10 @@ static void test_replies(void)
         {"", 0, NULL,
          "[" ASSISTANT(USE("c0", "{}")) "," TOOL("c0", "22") "]",
          "," ASSISTANT(USE("c0", "{}")) "," TOOL("c0", "22")},
+        {"Hi", 0, ARTIFACT,
+         "[" ASSISTANT(ARTIFACT "," USE("c0", "{}")) "," TOOL("c0", "22") "]",
+         "," ASSISTANT(ARTIFACT "," USE("c0", "{}")) "," TOOL("c0", "22") ","
+         TURN("assistant", "Hi")},
         {"Hi", 0, NULL, "[" ASSISTANT(USE("c0", "{}")) "]",
          "," ASSISTANT(USE("c0", "{}")) "," TOOL("c0", "The tool was not run.")
          "," TURN("assistant", "Hi")},

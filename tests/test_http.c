@@ -412,6 +412,27 @@ static void test_redirects(void)
     }
 }
 
+/* To nowhere: there is no address to advise. */
+static void test_lost_redirects(void)
+{
+    static const int statuses[] = {302, 304};
+    char reply[128];
+    size_t i;
+    for (i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("status %d, without a Location", statuses[i]);
+        snprintf(reply, sizeof reply, "HTTP/1.1 %d No\r\nContent-Length: 0\r\n"
+                 "\r\n", statuses[i]);
+        script_raw(&peer, reply, strlen(reply));
+        CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
+                  PUTER_ERR_PROTOCOL);
+        CHECK(strstr(puter_last_error(client)->message, "points nowhere"));
+        CHECK(!strstr(puter_last_error(client)->message, "api_origin"));
+        script_close(&peer, client);
+    }
+}
+
 /* A message that has no room for all of it ends in the midst. */
 static void test_long_redirect(void)
 {
@@ -908,6 +929,7 @@ int main(void)
     test_reply_limit();
     test_large_answer();
     test_redirects();
+    test_lost_redirects();
     test_long_redirect();
     test_reuse();
     test_ended();

@@ -467,6 +467,7 @@ static void test_paths(void)
         {"a[]", PUTER_MISSING},
         {"a[0", PUTER_MISSING},
         {"a[0]b", PUTER_MISSING},
+        {"a[1]b", PUTER_MISSING},
         {"a.0", PUTER_MISSING},
         {"a.b", PUTER_MISSING},
         {"n.x", PUTER_MISSING},

@@ -277,11 +277,31 @@ static void test_not_begun(void)
     puter_client *client = script_open(&peer, NULL);
     puter_reply reply;
     CHECK_IN("not begun");
-    script_reply(&peer, 402, "{\"code\":\"insufficient_funds\"}");
     script_reply(&peer, 200, "{\"success\":true,\"result\":\"Halo\"}");
-    CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_FUNDS);
+    script_current(&peer)->open_result = PUTER_ERR_CONNECT;
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_ERR_CONNECT);
+    script_current(&peer)->open_result = 0;
     CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
     CHECK_STR(reply.text, "Halo");
+    puter_reply_free(&reply);
+    script_close(&peer, client);
+}
+
+/* A refusal is the reply's, however early it can be read: what came of it is
+ * there at the end. */
+static void test_refused_at_once(void)
+{
+    static const char says[] = "{\"code\":\"insufficient_funds\"}";
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    puter_event event;
+    puter_reply reply;
+    CHECK_IN("refused at once");
+    script_reply(&peer, 402, says);
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), PUTER_ERR_FUNDS);
+    CHECK_INT(puter_stream_end(client, &reply), PUTER_ERR_FUNDS);
+    CHECK_STR(reply.json, says);
     puter_reply_free(&reply);
     script_close(&peer, client);
 }
@@ -342,7 +362,7 @@ static void test_end_in_silence(void)
     options.nonblocking = true;
     client = script_open(&peer, &options);
     script_current(&peer);
-    CHECK_INT(puter_stream_begin(client, &halo), PUTER_WAIT);
+    CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
     CHECK_INT(puter_stream_next(client, &event), PUTER_WAIT);
     CHECK_INT(puter_client_fd(client), -1);
     CHECK(puter_client_events(client) & PUTER_READABLE);
@@ -469,7 +489,8 @@ static void test_discard_others(void)
     client = script_open(&peer, &options);
     script_lines(&peer, "{\"text\":", 64);
     script_current(&peer)->replies[0].length -= 5; /* the last chunk */
-    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, NULL), PUTER_WAIT);
     CHECK(peer.handed > 0);
     CHECK_INT(puter_stream_end(client, &reply), PUTER_OK);
     CHECK_STR(reply.json, "");
@@ -906,6 +927,7 @@ int main(void)
     test_plain_errors();
     test_failed_lines();
     test_not_begun();
+    test_refused_at_once();
     test_end_early();
     test_end_in_silence();
     test_begin_inside();

@@ -2007,32 +2007,50 @@ static size_t moment_in(const script_bytes *whole)
     return CHECK(moment != NULL) ? (size_t)(moment + 2 - whole->bytes) : 0;
 }
 
+/* Gives a file that was changed the mark of one that was written like that. */
+static void seal(script_bytes *whole)
+{
+    size_t from = moment_in(whole);
+    puter__session_facts facts;
+    const char *session = whole->bytes + from + sizeof facts;
+    memcpy(facts, whole->bytes + from, sizeof facts);
+    facts[2] = puter__session_mark(facts, session,
+                                   whole->length - from - sizeof facts);
+    memcpy(whole->bytes + from, facts, sizeof facts);
+}
+
 /* The same file, as if the certificate had been checked then. */
 static void check_age(const puter_options *options, int64_t then,
                       puter_result wanted)
 {
     script_bytes whole = read_session();
     memcpy(whole.bytes + moment_in(&whole), &then, sizeof then);
+    seal(&whole);
     write_file("session", &whole);
     check_load(options, wanted, wanted == PUTER_OK ? "" : "a day old");
     free(whole.bytes);
 }
 
 /* The same file, as if another Mbed TLS had written it, whose number is what
- * a session begins with; and with another size than it has. */
+ * a session begins with; and with a bit of it that is wrong, each in turn of a
+ * byte's. */
 static void check_foreign(const puter_options *options)
 {
     script_bytes whole = read_session();
-    char *session = whole.bytes + moment_in(&whole) + 3 * sizeof(int64_t);
-    char *size = session - sizeof(int64_t);
+    size_t from = moment_in(&whole), i;
+    char *session = whole.bytes + from + sizeof(puter__session_facts);
     session[0] ^= 0x40;
+    seal(&whole);
     write_file("session", &whole);
     check_load(options, PUTER_ERR_NOT_FOUND, "cannot use it");
     session[0] ^= 0x40;
-    size[0] ^= 0x40;
-    write_file("session", &whole);
-    check_load(options, PUTER_ERR_NOT_FOUND, "damaged");
-    size[0] ^= 0x40;
+    seal(&whole);
+    for (i = from; i < whole.length; i++) {
+        whole.bytes[i] ^= (char)(1 << i % 8);
+        write_file("session", &whole);
+        check_load(options, PUTER_ERR_NOT_FOUND, "damaged");
+        whole.bytes[i] ^= (char)(1 << i % 8);
+    }
     write_file("session", &whole);
     free(whole.bytes);
 }
@@ -2116,6 +2134,9 @@ static void check_failed_writes(puter_client *client)
     CHECK_INT(mkdir(path_to("held"), 0700), 0);
     CHECK_INT(puter_session_save(client, path_to("held")), PUTER_ERR_ARGUMENT);
     CHECK_INT(rmdir(path_to("held")), 0);
+    CHECK_INT(mkfifo(path_to("held"), 0600), 0); /* nor is a device replaced */
+    CHECK_INT(puter_session_save(client, path_to("held")), PUTER_ERR_ARGUMENT);
+    CHECK_INT(unlink(path_to("held")), 0);
     machine.forgetful = true;
     CHECK_INT(puter_session_save(client, path_to("session")),
               PUTER_ERR_NOT_FOUND);
@@ -2247,9 +2268,7 @@ static void free_keys(void)
 
 static void make_directory(void)
 {
-    const char *parent = getenv("TMPDIR");
-    snprintf(directory, sizeof directory, "%s/test-tls-XXXXXX",
-             parent ? parent : "/tmp");
+    check_temporary(directory, sizeof directory, "test-tls");
     if (!mkdtemp(directory)) {
         perror(directory);
         exit(1);

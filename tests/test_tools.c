@@ -736,7 +736,8 @@ static void test_ended_early(void)
     bench_close(&it);
 }
 
-/* An artifact that comes in one round is not lost in the next. */
+/* An artifact that comes in one round is not lost in the next, and stands in
+ * the turn that it came with. */
 static void test_compaction_of_rounds(void)
 {
     static const char artifact[] =
@@ -758,6 +759,8 @@ static void test_compaction_of_rounds(void)
         script_reply(&it.peer, 200, DONE);
         CHECK_INT(ask(&it, i % 2 == 1, &reply), PUTER_OK);
         CHECK_JSON(reply.compaction, "", artifact);
+        CHECK(strstr(reply.turns, "\"content\":[{\"type\":\"compaction\""));
+        CHECK(strstr(script_sent(&it.peer, 1), artifact));
         CHECK(i % 2 == 0 || strstr(it.log.bytes, "compaction {"));
         puter_reply_free(&reply);
         bench_close(&it);
