@@ -2830,6 +2830,7 @@ static void puter__socket_drop(puter__socket *s)
 static bool puter__socket_try(puter__socket *s, const puter__address *address)
 {
     int on = 1, left = s->count - s->next + 1;
+    int64_t now = puter__now();
     s->fd = socket(address->name.ss_family, PUTER__SOCKET_TYPE, 0);
     if (s->fd < 0)
         return false;
@@ -2842,8 +2843,7 @@ static bool puter__socket_try(puter__socket *s, const puter__address *address)
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     s->attempt_deadline = s->deadline;
     if (s->deadline != PUTER__NEVER) /* a share, so that a dead one is one */
-        s->attempt_deadline =
-            puter__now() + (s->deadline - puter__now()) / left;
+        s->attempt_deadline = now + (s->deadline - now) / left;
     return connect(s->fd, (const struct sockaddr *)&address->name,
                    address->length) == 0 ||
            errno == EINPROGRESS || errno == EINTR;
