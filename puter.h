@@ -2410,16 +2410,17 @@ PUTER_API size_t puter_json_count(puter_value value)
     return node != NULL ? node->info / PUTER__ONE : 0;
 }
 
-/* The cursor of a container: behind those of the containers around it, so
- * that loops inside loops each keep their place. */
-static puter__cursor *puter__cursor_of(puter_json *json, size_t parent)
+/* The cursor of a container, at an index or before it: behind those of the
+ * containers around it, so that loops inside loops each keep their place. */
+static puter__cursor *puter__cursor_of(puter_json *json, size_t parent,
+                                       size_t index)
 {
     puter__cursor *cursor = json->cursor;
     puter__cursor *last = cursor + PUTER__COUNT(json->cursor) - 1;
     while (cursor < last && cursor->parent < parent &&
            json->nodes[cursor->parent].next > parent)
         cursor++;
-    if (cursor->parent != parent) {
+    if (cursor->parent != parent || cursor->index > index) {
         cursor->parent = parent;
         cursor->index = 0;
         cursor->node = parent + 1;
@@ -2435,11 +2436,7 @@ static puter_value puter__child(puter_value value, size_t index)
     puter__cursor *cursor;
     if (index >= puter_json_count(value))
         return puter__value(NULL, 0);
-    cursor = puter__cursor_of(json, value.node);
-    if (cursor->index > index) {
-        cursor->index = 0;
-        cursor->node = value.node + 1;
-    }
+    cursor = puter__cursor_of(json, value.node, index);
     for (; cursor->index < index; cursor->index++)
         cursor->node = json->nodes[cursor->node + skip].next;
     return puter__value(json, cursor->node);
