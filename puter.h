@@ -7913,11 +7913,11 @@ static bool puter__is_of(puter_client *client, puter_value model,
     bool object = puter__is(model, PUTER_OBJECT);
     const char *name = puter__words(
         client, object ? puter__member(model, "provider") : model);
-    if (name == NULL || object)
-        return name != NULL &&
-               puter__same_nocase(name, strlen(name), provider);
-    return puter__same_nocase(name, strcspn(name, ":"), provider) ||
-           strcmp(puter_driver_for_model(name), provider) == 0;
+    if (name == NULL)
+        return false;
+    return puter__same_nocase(name, strcspn(name, object ? "" : ":"),
+                              provider) ||
+           (!object && strcmp(puter_driver_for_model(name), provider) == 0);
 }
 
 /* Makes of any list {"models":[...]}, with the provider's alone. */
