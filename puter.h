@@ -2724,13 +2724,13 @@ static bool puter__url_is_loopback(const puter__url *url)
                      : url->address[0] == 127;
 }
 
-/* host[:port] as Host and Origin write it, without the scheme's own port (RFC
- * 9110 section 7.2), or always with one. */
+/* host[:port], the host from `skip` on, as Host and Origin write it, without
+ * the scheme's own port (RFC 9110 section 7.2), or always with one. */
 static void puter__append_authority(puter_writer *out, const puter__url *url,
-                                    const char *host, bool always)
+                                    size_t skip, bool always)
 {
     puter__append(out, "[", url->ipv6);
-    puter__append_string(out, host);
+    puter__append_string(out, url->host + skip);
     puter__append(out, "]", url->ipv6);
     if (always || url->port != puter__url_default_port(url)) {
         puter__append_char(out, ':');
@@ -4960,9 +4960,9 @@ static void puter__write_connect(puter_client *client)
     puter__rewind(out);
     puter__reserve(out, 1024 + 2 * (user != NULL ? strlen(user) : 0));
     puter__append_string(out, "CONNECT ");
-    puter__append_authority(out, &client->url, client->url.host, true);
+    puter__append_authority(out, &client->url, 0, true);
     puter__append_string(out, " HTTP/1.1\r\nHost: ");
-    puter__append_authority(out, &client->url, client->url.host, true);
+    puter__append_authority(out, &client->url, 0, true);
     if (user != NULL) {
         puter__append_string(out, "\r\nProxy-Authorization: Basic ");
         puter__append_base64(out, user, strlen(user));
@@ -6195,15 +6195,14 @@ static void puter__write_body(puter_client *client)
  * services of 2025 demand it. The API's host without "api.". */
 static void puter__append_origin(puter_writer *out, const puter_client *client)
 {
-    const char *host = client->url.host;
     if (!puter__is_empty(client->options.origin_header)) {
         puter__append_string(out, client->options.origin_header);
         return;
     }
-    if (puter__starts(host, "api."))
-        host += 4;
     puter__append_string(out, client->url.secure ? "https://" : "http://");
-    puter__append_authority(out, &client->url, host, false);
+    puter__append_authority(out, &client->url,
+                            puter__starts(client->url.host, "api.") ? 4 : 0,
+                            false);
 }
 
 static void puter__append_head(puter_writer *out, const puter_client *client,
@@ -6215,7 +6214,7 @@ static void puter__append_head(puter_writer *out, const puter_client *client,
     puter__append_string(out, client->url.path);
     puter__append_string(out, get ? client->path : "/drivers/call");
     puter__append_string(out, " HTTP/1.1\r\nHost: ");
-    puter__append_authority(out, &client->url, client->url.host, false);
+    puter__append_authority(out, &client->url, 0, false);
     puter__append_string(out, "\r\nOrigin: ");
     puter__append_origin(out, client);
     puter__append_string(out, "\r\nUser-Agent: ");
@@ -7568,7 +7567,7 @@ static int64_t puter__session_mark(const puter__session_facts facts,
 static void puter__session_head(const puter_client *client, puter_writer *out)
 {
     puter__append_string(out, "puter.h TLS session for ");
-    puter__append_authority(out, &client->url, client->url.host, true);
+    puter__append_authority(out, &client->url, 0, true);
     puter__append_string(out, ": ");
 }
 
