@@ -5387,22 +5387,24 @@ static void puter__read_content(puter__answer *answer, puter_value content)
             puter__read_item(answer, puter_json_at(content, i));
 }
 
-/* Kinds of tokens: their type in a list of 2025, their names as members, and
- * where they are counted. */
+/* Kinds of tokens: their type in a list of 2025, their names as members, where
+ * else they may stand, and where they are counted. */
 static const struct puter__tokens {
     const char *type;
     const char *name;
     const char *other;
+    const char *inside; /* a path, where both are no number; "": none */
     size_t sum;
     size_t known;
 } puter__tokens[] = {
-    {"prompt", "prompt_tokens", "input_tokens",
+    {"prompt", "prompt_tokens", "input_tokens", "",
      offsetof(puter_usage, prompt_tokens),
      offsetof(puter_usage, has_prompt_tokens)},
-    {"completion", "completion_tokens", "output_tokens",
+    {"completion", "completion_tokens", "output_tokens", "",
      offsetof(puter_usage, completion_tokens),
      offsetof(puter_usage, has_completion_tokens)},
     {"cached", "cached_tokens", "cache_read_input_tokens",
+     "prompt_tokens_details.cached_tokens",
      offsetof(puter_usage, cached_tokens),
      offsetof(puter_usage, has_cached_tokens)},
 };
@@ -5463,9 +5465,8 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
     for (kind = 0; kind < PUTER__COUNT(puter__tokens); kind++) {
         const struct puter__tokens *tokens = &puter__tokens[kind];
         puter_value count = puter__first_of(value, tokens->name, tokens->other);
-        if (kind == 2 && !puter__is(count, PUTER_NUMBER)) /* cached ones */
-            count = puter_json_get(value,
-                                   "prompt_tokens_details.cached_tokens");
+        if (!puter__is(count, PUTER_NUMBER))
+            count = puter_json_get(value, tokens->inside);
         puter__count_tokens(usage, tokens, count);
     }
     puter__count_cents(usage, puter__member(value, "usd_cents"), 1);
