@@ -3287,11 +3287,10 @@ static bool puter__cert_names(const mbedtls_x509_crt *cert,
     for (; name != NULL; name = name->next) {
         const mbedtls_x509_buf *entry = &name->buf;
         if ((entry->tag & 31) == kind &&
-            (url->numeric
-                 ? entry->len == size &&
-                       memcmp(entry->p, url->address, size) == 0
-                 : puter__is_name_of((const char *)entry->p, entry->len,
-                                     url->host)))
+            (url->numeric ? entry->len == size &&
+                                memcmp(entry->p, url->address, size) == 0
+                          : puter__is_name_of((const char *)entry->p,
+                                              entry->len, url->host)))
             return true;
     }
     return false;
@@ -4565,9 +4564,9 @@ static void puter__forget_error(puter_client *client)
 static const char *puter__stage(const puter_client *client)
 {
     static const char *const stages[] = { /* by phase */
-        "waiting",           "waiting",             "connecting",
-        "asking the proxy",  "the TLS handshake",   "sending the request",
-        "reading the reply", "running tools",       "waiting",
+        "waiting",           "waiting",           "connecting",
+        "asking the proxy",  "the TLS handshake", "sending the request",
+        "reading the reply", "running tools",     "waiting",
     };
     return client->phase == PUTER__PHASE_RECEIVE &&
                    client->http.state <= PUTER__HEADER
@@ -5264,13 +5263,13 @@ static void puter__add_call(puter__answer *answer, puter_value value,
     puter_tool_call call;
     if (!puter__is(name, PUTER_STRING))
         return;
-    call.id = puter__or_empty(
-        puter__keep_value(answer, puter__member(value, "id")));
+    call.id =
+        puter__or_empty(puter__keep_value(answer, puter__member(value, "id")));
     if (call.id[0] == '\0')
         call.id = puter__make_id(answer);
     call.name = puter__or_empty(puter__keep_value(answer, name));
-    call.arguments = puter__keep_value(
-        answer, puter__first_of(function, key, "input"));
+    call.arguments =
+        puter__keep_value(answer, puter__first_of(function, key, "input"));
     if (call.arguments == NULL || call.arguments[0] == '\0')
         call.arguments = "{}";
     puter__append(&answer->calls, &call, sizeof call);
@@ -5513,10 +5512,8 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
     puter__read_usage(answer,
                       puter__first_of(result, "usage", "message.usage"));
     puter__keep_compaction(
-        answer,
-        puter__first_of(result, "compaction", "message.compaction"));
-    puter__keep_string(answer, &reply->finish_reason, result,
-                       "finish_reason");
+        answer, puter__first_of(result, "compaction", "message.compaction"));
+    puter__keep_string(answer, &reply->finish_reason, result, "finish_reason");
     puter__keep_string(answer, &reply->service, root, "service.name");
     puter__keep_string(answer, &reply->service, root, "metadata.service_used");
     reply->blocked = puter__text_is(
@@ -6297,8 +6294,7 @@ static puter_result puter__encode(puter_client *client)
 static void puter__history_cut(puter_history *history, size_t from)
 {
     while (history->message_count > from) {
-        char *text =
-            (char *)history->messages[--history->message_count].json;
+        char *text = (char *)history->messages[--history->message_count].json;
         history->bytes -= strlen(text);
         PUTER_FREE(text);
     }
@@ -7806,9 +7802,9 @@ PUTER_API puter_result puter_chat(puter_client *client,
                                   puter_reply *reply)
 {
     puter_result result = puter__enter_chat(client, request, reply);
-    return result != PUTER_OK ? result
-                              : puter__exchange(client, PUTER__KIND_CHAT, NULL,
-                                                NULL, reply);
+    return result != PUTER_OK
+               ? result
+               : puter__exchange(client, PUTER__KIND_CHAT, NULL, NULL, reply);
 }
 
 PUTER_API puter_result puter_ask(puter_client *client, const char *model,
