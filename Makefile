@@ -49,7 +49,7 @@ demo: $(BUILD)/chat $(BUILD)/standin
 	@tests/demo
 
 test: $(TESTS) $(HELPERS)
-	@$(need) -n sanitizers g++ clang nginx openssl || true
+	@$(need) -n sanitizers g++ clang nginx openssl curl tinyproxy || true
 	@STANDIN=$(BUILD)/checked/standin CHAT=$(BUILD)/checked/chat \
 	    tests/run $(TESTS) $(CHECKS)
 
@@ -104,6 +104,7 @@ clean:
 
 .PHONY: all examples demo test test-mbedtls3 matrix soak analyze packaging fuzz
 .PHONY: coverage bench size fmt clean
+.DELETE_ON_ERROR:
 
 # ---- how things are built ---------------------------------------------------
 
@@ -155,7 +156,7 @@ $(BUILD)/libev $(BUILD)/checked/libev: LIBS += -lev
 $(BUILD)/embedded_ca $(BUILD)/checked/embedded_ca: LIBS += -I$(BUILD)
 $(BUILD)/embedded_ca $(BUILD)/checked/embedded_ca: $(BUILD)/roots.h
 
-$(BUILD)/roots.h: | $(BUILD)/.ready
+$(BUILD)/roots.h: $(STORE) | $(BUILD)/.ready
 	xxd -i <$(STORE) >$@
 
 $(BUILD)/fuzz/.ready: | $(BUILD)/.ready

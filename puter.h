@@ -7554,10 +7554,10 @@ static puter_result puter__fail_session(puter_client *client, const char *path,
 typedef int64_t puter__session_facts[3];
 
 static int64_t puter__session_mark(const puter__session_facts facts,
-                                   const char *session, size_t size)
+                                   const char *text, size_t size)
 {
     uint64_t mark = puter__mark((uint64_t)size, facts, 2 * sizeof *facts);
-    return (int64_t)puter__mark(mark, session, size);
+    return (int64_t)puter__mark(mark, text, size);
 }
 
 /* What the file begins with: whom it is for. */

@@ -231,6 +231,7 @@ static const reply_row reply_rows[] = {
     GOOD("reason with digits", WITH_START("HTTP/1.1 200 404 500\r\n")),
     BAD("HTTP/0.9", "<html>Halo</html>\r\n\r\n"),
     BAD("HTTP/0.9 by name", WITH_START("HTTP/0.9 200 OK\r\n")),
+    BAD("HTTP/1.x", WITH_START("HTTP/1.x 200 OK\r\n")),
     BAD("HTTP/2.0", WITH_START("HTTP/2.0 200 OK\r\n")),
     BAD("HTTP/2", WITH_START("HTTP/2 200 OK\r\n")),
     BAD("HTTP/1.10", WITH_START("HTTP/1.10 200 OK\r\n")),

@@ -410,13 +410,13 @@ static void test_proxy_hosts(void)
 /* The first time shows what the others must not leave behind. */
 static void test_session(void)
 {
-    char content[4096] = "", path[64];
+    char content[4096] = "", path[256];
     const char *at;
     standin service;
     puter_client *client;
     FILE *file;
     CHECK_IN("a session that is saved");
-    snprintf(path, sizeof path, "/tmp/test-secrets-%d", (int)getpid());
+    close(mkstemp(check_temporary(path, sizeof path, "test-secrets")));
     standin_start(&service, "2026", "none");
     client = open_client(&service);
     ask(client, "Halo");

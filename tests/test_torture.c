@@ -663,7 +663,7 @@ static void write_roots(char *pem, size_t size)
 
 static void test_stores(void)
 {
-    char pem[4096], directory[] = "/tmp/torture-XXXXXX", path[64];
+    char pem[4096], directory[256], path[300];
     puter_options options = {0};
     FILE *file;
     write_roots(pem, sizeof pem);
@@ -671,6 +671,7 @@ static void test_stores(void)
     options.ca_size = strlen(pem);
     test_store("TLS, roots in memory", &options);
     options.ca_data = NULL;
+    check_temporary(directory, sizeof directory, "torture");
     if (!CHECK(mkdtemp(directory)))
         return;
     snprintf(path, sizeof path, "%s/roots.pem", directory);
@@ -716,7 +717,8 @@ static void check_session(const char *name, bool used, const char *path,
 
 static void test_sessions(void)
 {
-    char directory[] = "/tmp/torture-XXXXXX", path[64];
+    char directory[256], path[300];
+    check_temporary(directory, sizeof directory, "torture");
     if (!CHECK(mkdtemp(directory)))
         return;
     snprintf(path, sizeof path, "%s/session", directory);
