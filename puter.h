@@ -160,7 +160,8 @@ typedef struct puter_error {
 /* ---- client ------------------------------------------------------------- */
 
 /* One connection, one exchange at a time. Clients are independent; each is
- * for one thread at a time. Opaque. */
+ * for one thread at a time. Opaque. What an exchange needed of memory is kept
+ * for the next up to 64 KB a buffer. */
 typedef struct puter_client puter_client;
 
 /* What a transport's functions return beside counts, and wait for. */
@@ -7375,6 +7376,9 @@ static puter_result puter__enter(puter_client *client, puter_reply *reply)
     return client->report.error.result;
 }
 
+/* What an exchange may leave behind for the next to use again. */
+#define PUTER__KEPT_MAX ((size_t)65536)
+
 static void puter__finish(puter_client *client)
 {
     client->phase = PUTER__PHASE_IDLE;
@@ -7382,6 +7386,14 @@ static void puter__finish(puter_client *client)
     client->call = NULL;
     client->path = NULL;
     client->want = 0;
+    if (client->json.capacity > PUTER__KEPT_MAX / sizeof(puter__node)) {
+        PUTER_FREE(client->json.nodes);
+        memset(&client->json, 0, sizeof client->json);
+    }
+    if (client->out.capacity > PUTER__KEPT_MAX)
+        puter__wipe_free(&client->out);
+    if (client->scratch.capacity > PUTER__KEPT_MAX)
+        puter__wipe_free(&client->scratch);
 }
 
 /* Encodes what client->request, call or path ask, and sets out. */
@@ -8546,6 +8558,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__TAKEN_MAX
 #undef PUTER__BAD_CERTIFICATE
 #undef PUTER__INPUT_SIZE
+#undef PUTER__KEPT_MAX
 #undef PUTER__JSON_TYPES
 #undef PUTER__HEAD_MAX
 #undef PUTER__HEAD_LINES_MAX

@@ -268,6 +268,35 @@ static void test_repeating(bool reads)
         }
 }
 
+/* ---- what a client holds ------------------------------------------------- */
+
+/* A large exchange leaves no large buffers behind, nor any of its own in what
+ * comes after it. */
+static void test_large_exchange(void)
+{
+    enum { SIZE = 200000 };
+    static char prompt[SIZE], reply[SIZE];
+    torture_client it = {0};
+    const puter_client *client;
+    int length, i;
+    CHECK_IN("a large exchange");
+    memset(prompt, 'a', SIZE - 1);
+    torture_open(&it, NULL, false);
+    client = it.client;
+    length = snprintf(reply, SIZE, "{\"success\":true,\"result\":{\"message\":"
+                      "\"Halo\",\"x\":[0");
+    for (i = 0; i < SIZE / 2 - 100; i++)
+        memcpy(reply + length + 2 * i, ",0", 2);
+    memcpy(reply + length + 2 * i, "]}}", 4);
+    script_reply(&it.peer, 200, reply);
+    script_reply(&it.peer, 200, HALO);
+    CHECK_INT(puter_ask(it.client, NULL, prompt, NULL), PUTER_OK);
+    CHECK(client->out.capacity + client->scratch.capacity <= 2 * 65536);
+    CHECK(client->json.capacity * sizeof(puter__node) <= 65536);
+    check_ask(&it, PUTER_OK);
+    torture_close(&it);
+}
+
 int main(void)
 {
     bool secure = false;
@@ -283,5 +312,6 @@ int main(void)
     test_asked_pauses();
     test_repeating(true);
     test_repeating(false);
+    test_large_exchange();
     return check_done();
 }
