@@ -8551,6 +8551,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__TOP
 #undef PUTER__NEVER
 #undef PUTER__SEND_FLAGS
+#undef PUTER__SOCKET_TYPE
 #undef PUTER__ADDRESSES_MAX
 #undef PUTER__BELOW_FAILED
 #undef PUTER__SMALL_RECORDS

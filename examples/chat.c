@@ -556,6 +556,7 @@ static int ask(struct session *session, const char *question)
     puter_message turn = turn_of(session, question);
     puter_reply reply;
     puter_result result;
+    bool silent;
     int status;
 
     request.messages = &turn;
@@ -573,8 +574,11 @@ static int ask(struct session *session, const char *question)
                                  : stream_answer(session, &request, &reply);
     if (settings->json)
         show_text(&session->terminal, reply.json, reply.json_length);
+    silent = session->terminal.waiting;
     end_answer(&session->terminal, settings->json);
     status = conclude(session, result);
+    if (status == ANSWERED && silent && !reply.image_count)
+        complain(ANSWERED, "the answer is empty");
     if (status == ANSWERED)
         report_answer(settings, &reply);
     if (status != FAILED && session->converses)
