@@ -54,6 +54,9 @@
  *                       all three or none; Mbed TLS allocates by itself
  *     PUTER_ASSERT(x)   checks of the library's own reasoning (default: none)
  *
+ * In that file _FILE_OFFSET_BITS is 64 unless it is set: where off_t has 32
+ * bits, set it for the whole program or pass no off_t between its files.
+ *
  * Ownership: a reply, a history, a writer and a document are freed by their
  * own puter_..._free, never by free(): after a failure as well, and twice does
  * no harm but to a document. Strings in options are copied; ca_data and the
@@ -205,10 +208,10 @@ typedef struct puter_options {
     const char *token;         /* "" for none (default: $PUTER_AUTH_TOKEN) */
     const char *api_origin;    /* scheme://host[:port][/base] (default:
                                   $PUTER_API_ORIGIN, https://api.puter.com) */
-    const char *origin_header; /* (default: the site that api_origin serves,
+    const char *origin_header; /* (default, "" too: the site of api_origin,
                                   "https://puter.com"; services of 2025 refuse
                                   a request without one) */
-    const char *user_agent;    /* (default: "puter.h/0.1.0") */
+    const char *user_agent;    /* (default, "" too: "puter.h/0.1.0") */
     puter_route route;         /* (default: PUTER_ROUTE_AUTO) */
     const char *ca_file;       /* PEM file of roots, or a directory of such
                                   (default: $SSL_CERT_FILE, $SSL_CERT_DIR, then
@@ -2889,9 +2892,9 @@ static int puter__socket_open(void *ctx, const char *host, int port)
             return PUTER_OK;
         if (state == 0)
             return PUTER_WANT_WRITE;
-        if (s->problem == 0 || (errno != ENETUNREACH &&
-                                errno != EADDRNOTAVAIL &&
-                                errno != EAFNOSUPPORT))
+        if (s->problem == 0 ||
+            (errno != ENETUNREACH && errno != EHOSTUNREACH &&
+             errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT))
             s->problem = errno;
         puter__socket_drop(s);
     }
@@ -4484,7 +4487,7 @@ struct puter_client {
     size_t out_start;        /* the head is laid out to end at the body */
     size_t sent;             /* up to where */
     size_t tunnel_sent;      /* of what asks the proxy, in scratch */
-    char *proxy_user;        /* "name:password", or NULL */
+    char *proxy_user;        /* "user:password", or NULL */
 
     char *input;             /* PUTER__INPUT_SIZE bytes for a client's life */
     size_t input_begin;
@@ -4624,9 +4627,9 @@ static bool puter__may_have_all(const puter_client *client)
 /* What a loss now means for asking again. */
 static const char *puter__after_loss(const puter_client *client)
 {
-    return client->http.head_lines > 0 ? "the reply is cut short"
+    return client->http.state >= PUTER__HEADER ? "the reply is cut short"
            : client->kind >= PUTER__KIND_LIST ? "try again"
-           : puter__may_have_all(client)
+           : client->rounds > 0 || puter__may_have_all(client)
                ? "a model may have run: look before asking again"
                : "nothing was asked yet: try again";
 }
@@ -5393,7 +5396,7 @@ static const struct puter__tokens {
     const char *type;
     const char *name;
     const char *other;
-    const char *inside; /* a path, where both are no number; "": none */
+    const char *inside; /* a path, where those give no number; "": none */
     size_t sum;
     size_t known;
 } puter__tokens[] = {
@@ -6592,8 +6595,7 @@ static void puter__carry_compaction(puter_message *message, puter_part *part,
     puter_result result;
     puter_json *json;
     puter_value root;
-    if (puter__is_empty(compaction) ||
-        strstr(puter__or_empty(turns), compaction + 1) != NULL)
+    if (puter__is_empty(compaction))
         return;
     json = puter__parse(compaction, &result);
     root = puter_json_root(json);
@@ -6605,7 +6607,8 @@ static void puter__carry_compaction(puter_message *message, puter_part *part,
         puter__append_string(text, "{\"type\":\"compaction\",");
         puter__append_string(text, compaction + 1);
     }
-    if (text->length > 0) {
+    if (text->length > 0 &&
+        strstr(puter__or_empty(turns), text->text) == NULL) {
         part->type = PUTER_PART_JSON;
         part->text = text->text;
         message->parts = part;
@@ -7587,8 +7590,8 @@ static int puter__file_replace(const char *path, const puter_writer *data)
     puter_writer name = PUTER__ZERO;
     struct stat about;
     int file, error = 0;
-    if (lstat(path, &about) == 0 && !S_ISREG(about.st_mode) &&
-        !S_ISLNK(about.st_mode))
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) &&
+        !S_ISDIR(about.st_mode))
         return ENOTSUP; /* /dev/null is to stay what it is */
     puter__append_string(&name, path);
     puter__append_string(&name, ".XXXXXX");
@@ -8343,7 +8346,7 @@ static const char *puter__proxy_text(const puter_client *client)
                         : puter__environment(options, "ALL_PROXY", "all_proxy");
 }
 
-/* Keeps "name:password", its %XX decoded. */
+/* Keeps "user:password", its %XX decoded. */
 static void puter__keep_user(puter_client *client, const char *text,
                              size_t length)
 {
@@ -8385,11 +8388,11 @@ static puter_result puter__check_exposure(puter_client *client,
 static puter_result puter__fail_proxy(puter_client *client)
 {
     return puter__misuse(client,
-                         "the proxy is not http://[name:password@]host:port "
-                         "(proxy, $HTTPS_PROXY, $ALL_PROXY)");
+                         "the proxy is not [http://][user:password@]host[:port]"
+                         " (proxy, $HTTPS_PROXY, $ALL_PROXY)");
 }
 
-/* Reads [http://][name:password@]host[:port]. */
+/* Reads [http://][user:password@]host[:port]. */
 static puter_result puter__set_proxy(puter_client *client)
 {
     const char *text = puter__proxy_text(client), *at;

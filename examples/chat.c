@@ -26,7 +26,7 @@
 #ifdef HAVE_LIBEDIT
 #include <editline/readline.h>
 #include <locale.h>
-#include <termios.h>
+#include <poll.h>
 #endif
 
 /* Exit statuses. */
@@ -589,51 +589,9 @@ static int ask(struct session *session, const char *question)
 
 /* ---- a conversation ----------------------------------------------------- */
 
-/* read_line gives the next line without its end; NULL at the end of the input
- * and after Ctrl-C. */
-#ifdef HAVE_LIBEDIT
-/* libedit drops the characters that the locale lacks: without one, all but
- * ASCII's. A tab is text as well, since there is nothing to complete. */
-static void prepare_keyboard(void)
-{
-    setlocale(LC_CTYPE, "");
-    if (MB_CUR_MAX == 1)
-        setlocale(LC_CTYPE, "C.UTF-8");
-    rl_bind_key('\t', rl_insert);
-}
-
-static char *read_line(void)
-{
-    char *line = readline("> ");
-    if (line && *line)
-        add_history(line);
-    return line;
-}
-
-/* While an answer runs, the key that ends the input (Ctrl-D) is kept as it is
- * for libedit, which it tells to end. The terminal would make a NUL of it. */
-static void keep_end_key(bool kept)
-{
-    static cc_t key;
-    struct termios terminal;
-    if (tcgetattr(STDIN_FILENO, &terminal) != 0)
-        return;
-    if (kept)
-        key = terminal.c_cc[VEOF];
-    terminal.c_cc[VEOF] = kept ? _POSIX_VDISABLE : key;
-    tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
-}
-#else
-static void prepare_keyboard(void)
-{
-}
-
-static void keep_end_key(bool kept)
-{
-    (void)kept;
-}
-
-static char *read_line(void)
+/* The next line without its end; NULL at the end of the input and after
+ * Ctrl-C. */
+static char *read_plain_line(void)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -652,6 +610,49 @@ static char *read_line(void)
     }
     line[strcspn(line, "\n")] = '\0';
     return line;
+}
+
+#ifdef HAVE_LIBEDIT
+/* libedit drops the characters that the locale lacks: without one, all but
+ * ASCII's. A tab is text as well, since there is nothing to complete. */
+static void prepare_keyboard(void)
+{
+    setlocale(LC_CTYPE, "");
+    if (MB_CUR_MAX == 1)
+        setlocale(LC_CTYPE, "C.UTF-8");
+    rl_bind_key('\t', rl_insert);
+    setvbuf(stdin, NULL, _IONBF, 0); /* a line behind the next is libedit's */
+}
+
+/* A line that was typed while an answer ran has been edited by the terminal,
+ * and an end of the input that was told then libedit would take for a key. */
+static bool is_typed_ahead(void)
+{
+    struct pollfd keyboard = {STDIN_FILENO, POLLIN, 0};
+    return poll(&keyboard, 1, 0) > 0;
+}
+
+static char *read_line(struct terminal *terminal)
+{
+    bool ahead = is_typed_ahead();
+    char *line = ahead ? read_plain_line() : readline("> ");
+    if (ahead && line) {
+        show_text(terminal, line, strlen(line));
+        show_text(terminal, "\n", 1);
+    }
+    if (line && *line)
+        add_history(line);
+    return line;
+}
+#else
+static void prepare_keyboard(void)
+{
+}
+
+static char *read_line(struct terminal *terminal)
+{
+    (void)terminal;
+    return read_plain_line();
 }
 #endif
 
@@ -672,15 +673,13 @@ static int converse(struct session *session)
     if (session->terminal.lively)
         fputs("Ctrl-C stops an answer, exit or Ctrl-D ends.\n", stderr);
     for (;;) {
-        char *line = read_line();
+        char *line = read_line(&session->terminal);
         bool ended = line ? is_only(line, "exit") : !interrupted;
         interrupted = 0;
-        keep_end_key(true);
         if (!line)
             show_text(&session->terminal, "\n", 1);
         else if (!is_only(line, "") && !ended)
             ask(session, line);
-        keep_end_key(false);
         interrupted = 0; /* the answer, not the conversation */
         free(line);
         if (ended || session->terminal.write_error)

@@ -301,6 +301,11 @@ static void test_replies(void)
          "[" ASSISTANT(ARTIFACT "," USE("c0", "{}")) "," TOOL("c0", "22") "]",
          "," ASSISTANT(ARTIFACT "," USE("c0", "{}")) "," TOOL("c0", "22") ","
          TURN("assistant", "Hi")},
+        {"", 0, "{\"encrypted_content\": \"x\"}", /* there, an argument */
+         "[" ASSISTANT(USE("c0", "{\"encrypted_content\": \"x\"}")) ","
+         TOOL("c0", "22") "]",
+         "," ASSISTANT(USE("c0", "{\"encrypted_content\":\"x\"}")) ","
+         TOOL("c0", "22") "," ASSISTANT(ARTIFACT)},
         {"Hi", 0, NULL, "[" ASSISTANT(USE("c0", "{}")) "]",
          "," ASSISTANT(USE("c0", "{}")) "," TOOL("c0", "The tool was not run.")
          "," TURN("assistant", "Hi")},

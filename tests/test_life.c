@@ -268,6 +268,41 @@ static void test_repeating(bool reads)
         }
 }
 
+/* What a silence means for asking again, by what was asked and has come. */
+static void test_advice(bool secure)
+{
+    static const struct {
+        const char *says; /* before the silence */
+        bool reads;
+        const char *advice;
+    } rows[] = {
+        {"", false, "a model may have run"},
+        {"HTTP/1.1 100 Continue\r\n\r\n", false, "a model may have run"},
+        {"HTTP/1.1 200 OK\r\n", false, "cut short"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", false, "cut short"},
+        {"", true, "try again"},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        torture_client it = {0};
+        puter_options options = {0};
+        const char *said;
+        CHECK_IN("silence, %d, TLS %d", (int)i, secure);
+        options.idle_timeout_ms = 1000;
+        options.max_retries = -1;
+        torture_open(&it, &options, secure);
+        if (*rows[i].says)
+            script_raw(&it.peer, rows[i].says, strlen(rows[i].says));
+        script_current(&it.peer); /* and stays */
+        CHECK_INT(rows[i].reads ? puter_get(it.client, "/version", NULL)
+                                : puter_ask(it.client, NULL, "Halo", NULL),
+                  PUTER_ERR_TIMEOUT);
+        said = strstr(puter_last_error(it.client)->message, "allow more time");
+        CHECK(said && strstr(said, rows[i].advice));
+        torture_close(&it);
+    }
+}
+
 /* ---- what a client holds ------------------------------------------------- */
 
 /* A large exchange leaves no large buffers behind, nor any of its own in what
@@ -306,6 +341,7 @@ int main(void)
         test_progress(secure);
         test_not_reused(secure);
         test_left_stream(secure);
+        test_advice(secure);
         secure = !secure;
     } while (secure);
     test_pauses();

@@ -53,6 +53,7 @@ typedef struct fault {
 static struct {
     const fault *fault;
     int failed;   /* how often */
+    int then;     /* errno of the failures after the first; 0: the same */
     int lookups, connects;
     int prompt;   /* sockets that were told to send at once */
     bool connected;
@@ -72,8 +73,8 @@ static bool fails(os_call it)
 {
     bool failed = will_fail(it);
     if (failed) {
-        machine.failed++;
-        errno = machine.fault->error;
+        errno = machine.failed++ > 0 && machine.then ? machine.then
+                                                     : machine.fault->error;
     }
     return failed;
 }
@@ -405,6 +406,30 @@ static void test_again(void)
     puter_close(client);
 }
 
+/* That there is no way to one address does not hide what another said, nor is
+ * it hidden where it is all there is to say. */
+static void test_no_way(void)
+{
+    static const int errors[] = {ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL,
+                                 EAFNOSUPPORT};
+    size_t i;
+    for (i = 0; i < 2 * sizeof errors / sizeof *errors; i++) {
+        int no_way = errors[i / 2], first = i % 2 ? no_way : ECONNREFUSED;
+        fault it = {"", CONNECT, 0, 0, 2, 0, ""};
+        puter_client *client = open_client("http://host.test", 1000);
+        CHECK_IN("no way, %d", (int)i);
+        it.error = first;
+        start(&it);
+        machine.then = i % 2 ? ECONNREFUSED : no_way;
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_CONNECT);
+        CHECK(strstr(puter_last_error(client)->message, "refused"));
+        machine.then = it.error = no_way;
+        CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_CONNECT);
+        CHECK(strstr(puter_last_error(client)->message, strerror(no_way)));
+        puter_close(client);
+    }
+}
+
 /* Its two addresses are known, and asked for one by one. */
 static void test_localhost(void)
 {
@@ -425,6 +450,7 @@ int main(void)
     test_no_limit();
     test_no_limit_of_a_loop();
     test_again();
+    test_no_way();
     test_localhost();
     return check_done();
 }
