@@ -508,8 +508,9 @@ PUTER_API puter_result puter_chat(puter_client *client,
                                   const puter_request *request,
                                   puter_reply *reply);
 
-/* Asks for an answer as a stream and starts sending; returns before waiting.
- * A non-blocking client may get PUTER_WAIT: begun as well, wait before
+/* Asks for an answer as a stream and starts sending; returns before waiting,
+ * and before reading: what the service says, a refusal too, puter_stream_next
+ * tells. A non-blocking client may get PUTER_WAIT: begun as well, wait before
  * puter_stream_next. PUTER_ERR_ARGUMENT inside another exchange. After a
  * failure there is nothing to end (though ending does no harm). */
 PUTER_API puter_result puter_stream_begin(puter_client *client,
@@ -4567,7 +4568,7 @@ static void puter__forget_error(puter_client *client)
 
 static const char *puter__stage(const puter_client *client)
 {
-    static const char *const stages[] = { /* by phase */
+    static const char *const stages[] = { /* in the order of puter__phase */
         "waiting",           "waiting",           "connecting",
         "asking the proxy",  "the TLS handshake", "sending the request",
         "reading the reply", "running tools",     "waiting",
