@@ -324,8 +324,12 @@ static void test_large_exchange(void)
         memcpy(reply + length + 2 * i, ",0", 2);
     memcpy(reply + length + 2 * i, "]}}", 4);
     script_reply(&it.peer, 200, reply);
+    snprintf(reply, SIZE, "{\"code\":\"internal_error\",\"message\":\"%.*s\"}",
+             SIZE / 2, prompt);
+    script_reply(&it.peer, 500, reply);
     script_reply(&it.peer, 200, HALO);
     CHECK_INT(puter_ask(it.client, NULL, prompt, NULL), PUTER_OK);
+    CHECK_INT(puter_ask(it.client, NULL, "Halo", NULL), PUTER_ERR_SERVICE);
     CHECK(client->out.capacity + client->scratch.capacity <= 2 * 65536);
     CHECK(client->json.capacity * sizeof(puter__node) <= 65536);
     check_ask(&it, PUTER_OK);

@@ -250,7 +250,8 @@ static const puter_request
     "{'success':true,'result':{'message':{'content':'Halo '," \
     "'tool_calls':[{'id':'1','function':{'name':'weather','arguments':" \
     "'{\\'days\\':[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21," \
-    "22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40]}'}}]}}}"
+    "22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40]}'}}]}," \
+    "'compaction':{'id':'c'}}}"
 #define MODELS_2026 \
     "{'models':[{'id':'x','provider':'claude'},{'id':'y','provider':'z'}]}"
 #define LONG_NAME \
