@@ -7444,6 +7444,7 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
         int due = puter__due(client);
         if (due != 0) {
             puter__tell(client, event, due);
+            puter__forget_error(client); /* one of what comes behind it */
             return 1;
         }
         if (client->phase == PUTER__PHASE_FAILED)
@@ -7521,6 +7522,8 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
         puter__rewind(&client->answer->turns); /* what broke is no array */
     if (reply != NULL)
         puter__give(client, reply);
+    puter__answer_free(client->answer); /* what nobody has taken */
+    client->answer = NULL;
     puter__finish(client);
     if (result == PUTER_OK) /* nor was there any other */
         puter__forget_error(client);
@@ -7806,10 +7809,12 @@ static puter_result puter__enter_chat(puter_client *client,
                                       puter_reply *reply)
 {
     puter_result result = puter__enter(client, reply);
-    if (result == PUTER_OK)
-        result = puter__check_request(client, request);
-    if (result == PUTER_OK)
-        client->request = request;
+    if (result != PUTER_OK)
+        return result;
+    client->request = request;
+    result = puter__check_request(client, request);
+    if (result != PUTER_OK)
+        puter__finish(client);
     return result;
 }
 

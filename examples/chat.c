@@ -27,6 +27,7 @@
 #include <editline/readline.h>
 #include <locale.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #endif
 
 /* Exit statuses. */
@@ -589,9 +590,44 @@ static int ask(struct session *session, const char *question)
 
 /* ---- a conversation ----------------------------------------------------- */
 
-/* The next line without its end; NULL at the end of the input and after
- * Ctrl-C. */
-static char *read_plain_line(void)
+/* read_line gives the next line without its end; NULL at the end of the input
+ * and after Ctrl-C. */
+#ifdef HAVE_LIBEDIT
+/* libedit drops the characters that the locale lacks: without one, all but
+ * ASCII's. A tab is text as well, since there is nothing to complete. */
+static void prepare_keyboard(void)
+{
+    setlocale(LC_CTYPE, "");
+    if (MB_CUR_MAX == 1)
+        setlocale(LC_CTYPE, "C.UTF-8");
+    rl_bind_key('\t', rl_insert);
+}
+
+/* Whether Ctrl-D was pressed while an answer ran, and nothing else: the end of
+ * the input that the terminal keeps, libedit would take for another key. */
+static bool take_end(void)
+{
+    struct pollfd keyboard = {STDIN_FILENO, POLLIN, 0};
+    int size;
+    char none;
+    return poll(&keyboard, 1, 0) > 0 &&
+           ioctl(STDIN_FILENO, FIONREAD, &size) == 0 && size == 0 &&
+           read(STDIN_FILENO, &none, 1) == 0;
+}
+
+static char *read_line(void)
+{
+    char *line = take_end() ? NULL : readline("> ");
+    if (line && *line)
+        add_history(line);
+    return line;
+}
+#else
+static void prepare_keyboard(void)
+{
+}
+
+static char *read_line(void)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -599,7 +635,7 @@ static char *read_plain_line(void)
     fputs("> ", stdout);
     fflush(stdout);
     length = getline(&line, &capacity, stdin);
-    if (length < 0) {
+    if (length < 0 || interrupted) {
         free(line);
         clearerr(stdin);
         return NULL;
@@ -610,49 +646,6 @@ static char *read_plain_line(void)
     }
     line[strcspn(line, "\n")] = '\0';
     return line;
-}
-
-#ifdef HAVE_LIBEDIT
-/* libedit drops the characters that the locale lacks: without one, all but
- * ASCII's. A tab is text as well, since there is nothing to complete. */
-static void prepare_keyboard(void)
-{
-    setlocale(LC_CTYPE, "");
-    if (MB_CUR_MAX == 1)
-        setlocale(LC_CTYPE, "C.UTF-8");
-    rl_bind_key('\t', rl_insert);
-    setvbuf(stdin, NULL, _IONBF, 0); /* a line behind the next is libedit's */
-}
-
-/* A line that was typed while an answer ran has been edited by the terminal,
- * and an end of the input that was told then libedit would take for a key. */
-static bool is_typed_ahead(void)
-{
-    struct pollfd keyboard = {STDIN_FILENO, POLLIN, 0};
-    return poll(&keyboard, 1, 0) > 0;
-}
-
-static char *read_line(struct terminal *terminal)
-{
-    bool ahead = is_typed_ahead();
-    char *line = ahead ? read_plain_line() : readline("> ");
-    if (ahead && line) {
-        show_text(terminal, line, strlen(line));
-        show_text(terminal, "\n", 1);
-    }
-    if (line && *line)
-        add_history(line);
-    return line;
-}
-#else
-static void prepare_keyboard(void)
-{
-}
-
-static char *read_line(struct terminal *terminal)
-{
-    (void)terminal;
-    return read_plain_line();
 }
 #endif
 
@@ -673,7 +666,7 @@ static int converse(struct session *session)
     if (session->terminal.lively)
         fputs("Ctrl-C stops an answer, exit or Ctrl-D ends.\n", stderr);
     for (;;) {
-        char *line = read_line(&session->terminal);
+        char *line = read_line();
         bool ended = line ? is_only(line, "exit") : !interrupted;
         interrupted = 0;
         if (!line)

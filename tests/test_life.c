@@ -312,6 +312,8 @@ static void test_large_exchange(void)
     enum { SIZE = 200000 };
     static char prompt[SIZE], reply[SIZE];
     torture_client it = {0};
+    puter_message messages[2] = {{0}, {0}}; /* the second is refused */
+    puter_request request = {.messages = messages, .message_count = 2};
     const puter_client *client;
     int length, i;
     CHECK_IN("a large exchange");
@@ -330,7 +332,16 @@ static void test_large_exchange(void)
     script_reply(&it.peer, 200, HALO);
     CHECK_INT(puter_ask(it.client, NULL, prompt, NULL), PUTER_OK);
     CHECK_INT(puter_ask(it.client, NULL, "Halo", NULL), PUTER_ERR_SERVICE);
+    CHECK(client->answer == NULL); /* nobody has taken it */
     CHECK(client->out.capacity + client->scratch.capacity <= 2 * 65536);
+    CHECK(client->json.capacity * sizeof(puter__node) <= 65536);
+    memset(reply, ' ', SIZE - 1);
+    memcpy(reply, "{\"x\":[0", 7);
+    for (i = 7; i < SIZE / 2; i += 2)
+        memcpy(reply + i, ",0", 2);
+    memcpy(reply + i, "]}", 3);
+    messages[0].json = reply;
+    CHECK_INT(puter_chat(it.client, &request, NULL), PUTER_ERR_ARGUMENT);
     CHECK(client->json.capacity * sizeof(puter__node) <= 65536);
     check_ask(&it, PUTER_OK);
     torture_close(&it);

@@ -105,6 +105,7 @@ static void stream(puter_client *client, const puter_request *request,
     puter_event event;
     int next = puter_stream_begin(client, request);
     while (next >= 0 && (next = puter_stream_next(client, &event)) == 1) {
+        CHECK_INT(puter_last_error(client)->result, PUTER_OK);
         check_line(&event);
         if (event.type == PUTER_EVENT_TEXT)
             keep(seen, event.text, event.length);
