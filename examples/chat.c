@@ -92,11 +92,13 @@ static void on_interrupt(int signal_number)
 /* Without SA_RESTART, so that a read from the keyboard ends as well. */
 static void catch_signals(void)
 {
-    struct sigaction action;
+    struct sigaction action, before;
     memset(&action, 0, sizeof action);
     sigemptyset(&action.sa_mask);
     action.sa_handler = on_interrupt;
-    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGINT, NULL, &before);
+    if (before.sa_handler != SIG_IGN) /* as a shell has it in the background */
+        sigaction(SIGINT, &action, NULL);
     action.sa_handler = SIG_IGN; /* a closed pipe is a failed write */
     sigaction(SIGPIPE, &action, NULL);
 }
@@ -124,19 +126,26 @@ static void *resize(void *memory, size_t size)
     return resized;
 }
 
-/* printf, into memory of its own. */
-static char *format_text(const char *format, ...)
+/* vprintf, into memory of its own. */
+static char *format_values(const char *format, va_list values)
 {
-    va_list values;
     size_t length;
     char *text = NULL;
     FILE *file = open_memstream(&text, &length);
-    va_start(values, format);
     if (file)
         vfprintf(file, format, values);
-    va_end(values);
     if (!file || fclose(file) != 0)
         exit(complain(FAILED, "out of memory"));
+    return text;
+}
+
+static char *format_text(const char *format, ...)
+{
+    va_list values;
+    char *text;
+    va_start(values, format);
+    text = format_values(format, values);
+    va_end(values);
     return text;
 }
 
@@ -617,7 +626,13 @@ static bool take_end(void)
 
 static char *read_line(void)
 {
-    char *line = take_end() ? NULL : readline("> ");
+    char *line;
+    if (take_end())
+        return NULL;
+    do { /* Ctrl-Z ends the read alone where no shell is to stop chat for */
+        errno = 0;
+        line = readline("> ");
+    } while (!line && errno == EINTR && !interrupted);
     if (line && *line)
         add_history(line);
     return line;
@@ -686,7 +701,7 @@ static int chat(struct session *session)
     const struct settings *settings = &session->settings;
     char *prompt;
     int status;
-    open_client(session);
+    open_client(session, true);
     if (!settings->client.token && !variable("PUTER_AUTH_TOKEN"))
         return complain(FAILED, "no token: sign in (chat --login) or set "
                                 "$PUTER_AUTH_TOKEN");
@@ -798,7 +813,7 @@ static int list_models(struct session *session)
     puter_result result;
     bool any = true;
     refuse_words(settings, 1);
-    open_client(session);
+    open_client(session, false);
     begin_answer(&session->terminal);
     result = puter_models(session->client, provider, &reply);
     if (result == PUTER_OK && settings->json)

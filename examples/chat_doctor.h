@@ -20,6 +20,7 @@ struct examination {
     bool secure;
     const char *proxy; /* the variable that names one, or NULL */
     struct way v4, v6;
+    struct terminal *terminal;
     puter_client *client;
     puter_reply version; /* the answer to what is asked first... */
     puter_result asked;  /* ...or why there is none */
@@ -32,14 +33,17 @@ struct examination {
  * nothing. */
 static void note(struct examination *x, bool well, const char *format, ...)
 {
+    char *said, *line;
     va_list values;
     if (interrupted)
         return;
     va_start(values, format);
-    printf("%-6s  %s: ", well ? "ok" : "FAILED", x->what);
-    vprintf(format, values);
-    putchar('\n');
+    said = format_values(format, values);
     va_end(values);
+    line = format_text("%-6s  %s: %s\n", well ? "ok" : "FAILED", x->what, said);
+    show_text(x->terminal, line, strlen(line));
+    free(line);
+    free(said);
     x->well = well;
     x->all_well &= well;
 }
@@ -254,13 +258,17 @@ static int try_address(const struct addrinfo *address)
     return error;
 }
 
-/* Tries a way's first address, and says how that went. */
+/* Tries a way's addresses until one connects, and says how that went. */
 static bool try_way(struct way *way)
 {
-    int error = way->addresses ? try_address(way->addresses) : EHOSTUNREACH;
-    const char *text = error ? strerror(error) : "connects";
+    const struct addrinfo *address = way->addresses;
+    int error = EHOSTUNREACH;
+    for (; address && error && !interrupted; address = address->ai_next)
+        error = try_address(address);
     snprintf(way->text, sizeof way->text, "%s",
-             way->addresses ? text : "has no address");
+             !way->addresses ? "has no address"
+             : error         ? strerror(error)
+                             : "connects");
     return !error;
 }
 
@@ -280,15 +288,21 @@ static void examine_connection(struct examination *x)
 
 /* ---- the service -------------------------------------------------------- */
 
-/* The first exchange. An answer, whatever it says, came through TLS, but that
- * of a proxy. */
+/* Whether the first exchange came as far as the service: an answer, whatever it
+ * says, is the service's, but for that of a proxy. */
+static bool got_through(const struct examination *x, const char *version)
+{
+    return x->asked == PUTER_OK || *version ||
+           (!x->proxy && (!x->secure || x->asked == PUTER_ERR_PROTOCOL ||
+                          puter_last_error(x->client)->http_status));
+}
+
 static void examine_tls(struct examination *x)
 {
     const char *version;
     x->asked = puter_get(x->client, "/version", &x->version);
     version = puter_client_tls_version(x->client);
-    if (x->asked != PUTER_OK && !*version &&
-        (x->proxy || !puter_last_error(x->client)->http_status))
+    if (!got_through(x, version))
         note(x, false, "%s", last_message(x->client));
     else if (!x->secure)
         note(x, true, "not used: plain http");
@@ -412,6 +426,7 @@ static int examine(struct session *session)
     struct examination x;
     refuse_words(&session->settings, 0);
     memset(&x, 0, sizeof x);
+    x.terminal = &session->terminal;
     x.origin = service_origin(&session->settings);
     x.options = session->settings.client;
     x.token = x.options.token;

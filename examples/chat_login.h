@@ -334,6 +334,9 @@ static void show_typing_at_end(void)
 static bool hide_typing(void)
 {
     struct termios hidden;
+    pid_t owner = tcgetpgrp(STDIN_FILENO);
+    if (owner >= 0 && owner != getpgrp())
+        raise(SIGTTOU); /* until it is ours it is as the shell has it */
     if (tcgetattr(STDIN_FILENO, &shown) != 0)
         return false;
     show_typing_at_end();

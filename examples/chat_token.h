@@ -32,13 +32,6 @@ static const char *service_origin(const struct settings *settings)
     return origin ? origin : "https://api.puter.com";
 }
 
-/* Beside the token stands the origin that it is for, and it goes to no other. A
- * token that was put there by hand has none. */
-static char *origin_path(const char *path)
-{
-    return format_text("%s.origin", path);
-}
-
 /* An origin as all its spellings have it: in lower case up to its path,
  * without the scheme's own port and slashes at the end. */
 static char *spell_origin(const char *origin)
@@ -67,37 +60,46 @@ static bool same_origin(const char *a, const char *b)
     return same;
 }
 
-static bool is_for(const char *path, const char *origin)
+/* Takes the token from what a file holds: its first line is the token, its
+ * second the origin that it is for, and it goes to no other. A token that was
+ * put there by hand has none. NULL, or what is wrong. */
+static const char *take_token(struct buffer *content, const char *origin)
 {
-    char line[1024] = "", *name = origin_path(path);
-    FILE *file = fopen(name, "r");
-    bool told = file && fgets(line, sizeof line, file);
-    if (file)
-        fclose(file);
-    free(name);
-    line[strcspn(line, "\n")] = '\0';
-    return !told || same_origin(line, origin);
+    char *its_origin = content->data + strcspn(content->data, "\n");
+    if (!*content->data || strlen(content->data) != content->size)
+        return "it is empty or damaged; sign in again (chat --login)";
+    if (*its_origin)
+        *its_origin++ = '\0';
+    its_origin[strcspn(its_origin, "\n")] = '\0';
+    return !*content->data
+               ? "it begins with an empty line; sign in again (chat --login)"
+           : *its_origin && !same_origin(its_origin, origin)
+               ? "it is for another service; sign in to this one "
+                 "(chat --login)"
+               : NULL;
 }
 
 /* Reads the token from a file that is for nobody else: NULL, or what is wrong
  * with it. */
-static const char *read_token(FILE *file, char **token)
+static const char *read_token(FILE *file, const char *origin, char **token)
 {
+    struct buffer content = {NULL, 0, 0};
     struct stat about;
-    char text[8192];
+    const char *problem;
     if (fstat(fileno(file), &about) != 0)
         return strerror(errno);
     if (!S_ISREG(about.st_mode))
         return "it is not a file";
     if (about.st_uid != geteuid() || about.st_mode & (S_IRWXG | S_IRWXO))
         return "other users can read it; sign in again (chat --login)";
-    if (!fgets(text, sizeof text, file))
-        text[0] = '\0';
-    text[strcspn(text, "\n")] = '\0';
-    if (!*text)
-        return "it is empty; sign in again (chat --login)";
-    *token = format_text("%s", text);
-    return NULL;
+    problem = read_to_end(file, &content);
+    if (!problem)
+        problem = take_token(&content, origin);
+    if (!problem)
+        *token = content.data;
+    else
+        free(content.data);
+    return problem;
 }
 
 /* NULL, with the token where one is kept, or why it cannot be used. */
@@ -110,10 +112,7 @@ static const char *load_token(const char *path, const char *origin,
     if (!file)
         return !path || errno == ENOENT || errno == ENOTDIR ? NULL
                                                             : strerror(errno);
-    problem = is_for(path, origin)
-                  ? read_token(file, token)
-                  : "it is for another service; sign in to this one "
-                    "(chat --login)";
+    problem = read_token(file, origin, token);
     fclose(file);
     return problem;
 }
@@ -151,10 +150,10 @@ static int make_place(char *path)
     return error;
 }
 
-static bool write_line(int descriptor, const char *line)
+static bool write_token(int descriptor, const char *token, const char *origin)
 {
     FILE *file = fdopen(descriptor, "w");
-    bool written = file && fprintf(file, "%s\n", line) > 0;
+    bool written = file && fprintf(file, "%s\n%s\n", token, origin) > 0;
     if (!file)
         close(descriptor);
     else if (fclose(file) != 0)
@@ -162,13 +161,13 @@ static bool write_line(int descriptor, const char *line)
     return written;
 }
 
-/* Puts a line into a file of its own, which then takes the old one's place:
- * there is never half of it. 0, or the error. */
-static int keep_line(const char *path, const char *line)
+/* Writes a file that then takes the old one's place: there is never half of
+ * it, nor a token beside another's origin. 0, or the error. */
+static int keep_token(const char *path, const char *token, const char *origin)
 {
     char *unfinished = format_text("%s.XXXXXX", path);
     int descriptor = mkstemp(unfinished); /* with mode 0600 */
-    bool kept = descriptor >= 0 && write_line(descriptor, line) &&
+    bool kept = descriptor >= 0 && write_token(descriptor, token, origin) &&
                 rename(unfinished, path) == 0;
     int error = kept ? 0 : errno;
     if (!kept && descriptor >= 0)
@@ -177,29 +176,12 @@ static int keep_line(const char *path, const char *line)
     return error;
 }
 
-/* The old token goes first: between the two lines there must be none that
- * seems to be for this origin. 0, or the error. */
-static int keep_token(const char *path, const char *token, const char *origin)
-{
-    char *its_origin = origin_path(path);
-    int error;
-    unlink(path);
-    error = keep_line(its_origin, origin);
-    if (!error)
-        error = keep_line(path, token);
-    free(its_origin);
-    return error;
-}
-
 static int sign_out(struct session *session)
 {
-    char *path, *its_origin;
+    char *path;
     int status = ANSWERED;
     refuse_words(&session->settings, 0);
     path = need_token_path();
-    its_origin = origin_path(path);
-    unlink(its_origin);
-    free(its_origin);
     if (unlink(path) == 0)
         fprintf(stderr, "Signed out: %s is deleted.\n", path);
     else if (errno == ENOENT || errno == ENOTDIR)
@@ -224,8 +206,9 @@ static const char *token_problem(puter_client *client)
     return listed ? NULL : "what answers is no Puter service; set --api-origin";
 }
 
-/* The token is the command line's or the environment's, else the kept one. */
-static void open_client(struct session *session)
+/* The token is the command line's or the environment's, else the kept one,
+ * which must be good where one is needed. */
+static void open_client(struct session *session, bool needed)
 {
     puter_options *options = &session->settings.client;
     char *path = token_path();
@@ -233,7 +216,7 @@ static void open_client(struct session *session)
     if (!options->token && !variable("PUTER_AUTH_TOKEN"))
         problem = load_token(path, service_origin(&session->settings),
                              &session->token);
-    if (problem)
+    if (problem && needed)
         exit(complain(FAILED, "the token in %s is not used: %s", path,
                       problem));
     if (session->token)

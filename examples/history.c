@@ -85,8 +85,10 @@ static bool save(const puter_history *history, const char *path)
     file = fopen(whole, "wb");
     good = file && fwrite(text.text, 1, text.length, file) > 0 && good;
     good = file && fclose(file) == 0 && good && rename(whole, path) == 0;
-    if (!good)
+    if (!good) {
         perror(path);
+        remove(whole);
+    }
     puter_writer_free(&text);
     return good;
 }

@@ -8,6 +8,7 @@
 #include "puter.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct sound {
     const char *path;
@@ -92,6 +93,13 @@ static bool keep(const struct sound *sound, bool good)
     return kept;
 }
 
+/* Nothing but a file may be replaced by one: not /dev/null. */
+static bool is_place(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) != 0 || S_ISREG(about.st_mode);
+}
+
 int main(int argc, char **argv)
 {
     puter_client *client;
@@ -100,6 +108,10 @@ int main(int argc, char **argv)
     if (argc != 3) {
         fputs("usage: speak FILE WORDS\n", stderr);
         return 2;
+    }
+    if (!is_place(argv[1])) {
+        fprintf(stderr, "speak: %s is no file\n", argv[1]);
+        return 1;
     }
     sound.path = argv[1];
     snprintf(sound.unfinished, sizeof sound.unfinished, "%s.new", argv[1]);

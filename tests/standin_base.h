@@ -20,6 +20,7 @@ typedef enum standin_fault {
     FAULT_UNTIL_CLOSE, FAULT_NO_CLOSE_NOTIFY, FAULT_CLOSE_EARLY,
     FAULT_DROP_IDLE, FAULT_MUTE, FAULT_HANG_UP,
     FAULT_ONE_BYTE, FAULT_TRAILERS, FAULT_INTERIM, FAULT_BIG_HEAD,
+    FAULT_STEER,
     FAULT_STREAM_ERROR, FAULT_UNKNOWN_LINES, FAULT_BARE_TEXT,
     FAULT_EXPIRED, FAULT_NOT_YET_VALID, FAULT_WRONG_HOST, FAULT_SELF_SIGNED,
     FAULT_UNTRUSTED, FAULT_TLS_PLAIN,
@@ -58,6 +59,7 @@ static const struct {
     [FAULT_TRAILERS] = {"trailers", "chunk extensions and trailer fields"},
     [FAULT_INTERIM] = {"interim", "100 and 103 before the answer"},
     [FAULT_BIG_HEAD] = {"big-head", "a head of 1 MiB"},
+    [FAULT_STEER] = {"steer", "a version that would steer a terminal"},
     [FAULT_STREAM_ERROR] = {"stream-error", "a stream fails after two lines"},
     [FAULT_UNKNOWN_LINES] = {"unknown-lines", "lines of unknown types in a "
                              "stream"},

@@ -531,8 +531,11 @@ static void tell_version(exchange *x)
         "{\"version\":\"26.07\",\"major\":26,\"minor\":7,\"patch\":null,"
         "\"environment\":\"standin\",\"location\":null,"
         "\"deploy_timestamp\":1785000000000}";
-    bytes_text(&x->answer->body,
-               settings.era == ERA_2026 ? json_2026 : json_2025);
+    static const char *const steering =
+        "{\"version\":\"2\\u001b]0;title\\u0007\\u001b[31m\\u009b7m\"}";
+    bytes_text(&x->answer->body, settings.fault == FAULT_STEER ? steering
+                                 : settings.era == ERA_2026    ? json_2026
+                                                               : json_2025);
     if (settings.era == ERA_2026)
         bytes_text(&x->answer->headers,
                    "Cache-Control: private, max-age=60\r\n");
