@@ -2828,15 +2828,20 @@ static void puter__socket_drop(puter__socket *s)
     s->fd = -1;
 }
 
-/* Begins to connect to one address: true when that succeeded or goes on. */
+/* Begins to connect to one address: true when that succeeded or goes on. The
+ * descriptor is none of the standard files', which may be closed: what is
+ * printed must not go to the service. */
 static bool puter__socket_try(puter__socket *s, const puter__address *address)
 {
     int on = 1, left = s->count - s->next + 1;
     int64_t now = puter__now();
     s->fd = socket(address->name.ss_family, PUTER__SOCKET_TYPE, 0);
-    if (s->fd < 0)
-        return false;
-    if (fcntl(s->fd, F_SETFL, O_NONBLOCK) != 0 ||
+    if (s->fd >= 0 && s->fd <= STDERR_FILENO) {
+        int low = s->fd;
+        s->fd = fcntl(low, F_DUPFD, STDERR_FILENO + 1);
+        close(low);
+    }
+    if (s->fd < 0 || fcntl(s->fd, F_SETFL, O_NONBLOCK) != 0 ||
         fcntl(s->fd, F_SETFD, FD_CLOEXEC) != 0)
         return false;
 #ifdef SO_NOSIGPIPE

@@ -55,6 +55,7 @@ static struct {
     int failed;   /* how often */
     int then;     /* errno of the failures after the first; 0: the same */
     int lookups, connects;
+    int descriptor; /* of the last connection */
     int prompt;   /* sockets that were told to send at once */
     bool connected;
     int64_t now;  /* in ms */
@@ -131,7 +132,8 @@ static int machine_connect(int fd, const struct sockaddr *name,
                            socklen_t length)
 {
     bool failed = fails(CONNECT);
-    (void)fd, (void)name, (void)length;
+    (void)name, (void)length;
+    machine.descriptor = fd;
     machine.connects++;
     machine.connected = failed && machine.fault->error == 0;
     if (!failed)
@@ -430,6 +432,24 @@ static void test_no_way(void)
     }
 }
 
+/* What is printed, where standard output is closed, does not go to the service.
+ * Nor does a program that is started meanwhile inherit the connection. */
+static void test_standard_files(void)
+{
+    static const fault none = {"", NO_CALL, 0, 0, 1, PUTER_OK, ""};
+    puter_client *client = open_client("http://host.test", 1000);
+    int input = dup(0);
+    CHECK_IN("closed standard files");
+    close(0);
+    start(&none);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    CHECK(machine.descriptor > 2);
+    CHECK(fcntl(machine.descriptor, F_GETFD) & FD_CLOEXEC);
+    CHECK_INT(dup(input), 0);
+    close(input);
+    puter_close(client);
+}
+
 /* Its two addresses are known, and asked for one by one. */
 static void test_localhost(void)
 {
@@ -452,5 +472,6 @@ int main(void)
     test_again();
     test_no_way();
     test_localhost();
+    test_standard_files();
     return check_done();
 }
