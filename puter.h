@@ -2961,6 +2961,7 @@ typedef struct puter__tls {
     int below_result;        /* what the transport failed with; 0: it did not */
     bool moved;              /* there were bytes, if of no whole record */
     size_t taken;            /* bytes that a call of the library has read */
+    bool ended;              /* the transport has no more of them */
     size_t unsent;           /* bytes of a record that the transport left */
     size_t pending;          /* what of the caller's data is in that record */
     bool flushed;            /* ...and it has been sent whole since */
@@ -3487,6 +3488,7 @@ static int puter__tls_receive(void *ctx, unsigned char *buffer, size_t size)
     if (tls->taken < PUTER__TAKEN_MAX)
         count = tls->below->read(tls->below->ctx, buffer, size);
     tls->taken += count > 0 ? (size_t)count : 0;
+    tls->ended = count == 0;
     return puter__tls_below(tls, count);
 }
 
@@ -3894,7 +3896,8 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
 #endif
     do
         count = mbedtls_ssl_read(&tls->ssl, (unsigned char *)buffer, size);
-    while (puter__tls_again(tls, count));
+    while (puter__tls_again(tls, count) ||
+           (count == 0 && !tls->ended)); /* a record of nothing */
     if (count > 0)
         return count;
     if (count == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)

@@ -742,6 +742,10 @@ static const turn turns[] = {
     {.name = "byte by byte", .job = {.reply = ANSWER, .piecemeal = true}},
     {.name = "byte by byte, until the end",
      .job = {.reply = UNTIL_END, .piecemeal = true}},
+    {.name = "records of nothing", /* as against the counting of bytes */
+     .job = {.reply = ANSWER, .padding = 1}},
+    {.name = "three at a time, byte by byte",
+     .job = {.reply = UNTIL_END, .piecemeal = true, .padding = 3}},
     {.name = "changed on the way",
      .job = {.reply = ANSWER, .spoiled = true}, .result = PUTER_ERR_TLS},
     {.name = "a certificate is asked for",

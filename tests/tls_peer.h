@@ -54,6 +54,7 @@ typedef struct peer_job {
     bool tls12;            /* no newer version, where there is one */
     bool tls13;            /* no older one */
     bool piecemeal;        /* each byte is a record and a packet */
+    int padding;           /* records of nothing before each of the reply */
     bool spoiled;          /* the reply's records change on the way */
     bool asks_certificate; /* of the client, who need not have one */
     bool refuses;          /* all, by an alert behind the handshake */
@@ -273,8 +274,11 @@ static inline void peer_write_reply(peer_state *state)
     size_t left = next ? strlen(state->job.reply) : 0;
     state->spoil = state->job.spoiled;
     while (left > 0) {
-        int count = mbedtls_ssl_write(&state->ssl, next,
-                                      state->job.piecemeal ? 1 : left);
+        int i, count;
+        for (i = 0; i < state->job.padding; i++)
+            mbedtls_ssl_write(&state->ssl, next, 0);
+        count = mbedtls_ssl_write(&state->ssl, next,
+                                  state->job.piecemeal ? 1 : left);
         if (count <= 0)
             break;
         next += count;
