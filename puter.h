@@ -5062,25 +5062,31 @@ static puter_result puter__handshake(puter_client *client)
 }
 #endif
 
-/* Sends what is left. A reply that comes meanwhile (401, 413) is the answer:
- * it is read instead of lost with the connection that the server then closes;
- * nor is it lost when that close is noticed first, by a failed write. */
+/* Sends what is left. A refusal that comes meanwhile (401, 413) is the answer
+ * (RFC 9112 section 9.5): it is read instead of lost with the connection that
+ * the server then closes; nor is it lost when that close is noticed first, by a
+ * failed write. Behind the head of any other reply nothing is read until all
+ * is sent: that server reads on. */
 static puter_result puter__send(puter_client *client)
 {
-    bool replied = false;
-    while (client->sent < client->out.length && !replied) {
+    bool replied = client->http.state > PUTER__HEADER;
+    while (client->sent < client->out.length &&
+           !(replied && client->http.status >= 300)) {
+        int count = PUTER_WANT_WRITE;
         int written = puter__write(client, client->out.text + client->sent,
-                                   client->out.length - client->sent), count;
+                                   client->out.length - client->sent);
         if (written > 0) {
             client->sent += (size_t)written;
             puter__touch(client);
             continue;
         }
-        count = puter__fill(client);
+        if (!replied)
+            count = puter__fill(client);
         if (count > 0 && puter__read_head(client, &replied) != PUTER_OK)
             return client->report.error.result;
         if (!puter__must_wait(client, written)) {
-            if (count <= 0) /* an alert says more than what it made fail */
+            if (count <= 0 && !replied) /* an alert says more than what it
+                                           made fail */
                 return puter__fail_transport(
                     client, count == PUTER_ERR_TLS ? count : written);
             break;

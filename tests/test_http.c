@@ -769,6 +769,43 @@ static void test_reply_while_sending(void)
     }
 }
 
+/* Any other reply that begins before the request has ended leaves the rest to be
+ * sent, since its server reads on. One that goes away all the same has said all
+ * it had to. */
+static void test_answer_while_sending(void)
+{
+    int leaves, cut;
+    for (leaves = 0; leaves < 2; leaves++)
+        for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
+            script peer = {0};
+            script_connection *connection;
+            char prompt[2000];
+            puter_client *client = script_open(&peer, NULL);
+            CHECK_IN("answer while sending, cut %d, %s", cut,
+                     leaves ? "left" : "read on");
+            memset(prompt, 'x', sizeof prompt);
+            prompt[sizeof prompt - 1] = '\0';
+            script_good(&peer);
+            connection = script_current(&peer);
+            connection->eager = true;
+            if (leaves) {
+                connection->write_result = PUTER_ERR_CLOSED;
+                connection->write_room = 1500;
+                connection->end = SCRIPT_RESET;
+                script_next_connection(&peer);
+            }
+            script_good(&peer);
+            peer.cut = (script_cut)cut;
+            peer.write_most = 10;
+            peer.pauses = true;
+            CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL), PUTER_OK);
+            CHECK_INT(peer.requests[0].length > sizeof prompt, !leaves);
+            check_answer(client);
+            CHECK_INT(peer.opens, 1 + leaves);
+            script_close(&peer, client);
+        }
+}
+
 /* What comes early and is no reply, or breaks off: either is told. */
 static void test_early_rubbish(void)
 {
@@ -941,6 +978,7 @@ int main(void)
     test_short_writes();
     test_early_reply();
     test_reply_while_sending();
+    test_answer_while_sending();
     test_early_rubbish();
     test_transport_failures();
     test_odd_results();
