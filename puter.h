@@ -5291,7 +5291,8 @@ static void puter__add_call(puter__answer *answer, puter_value value,
         puter__keep_value(answer, puter__first_of(function, key, "input"));
     if (call.arguments == NULL || call.arguments[0] == '\0')
         call.arguments = "{}";
-    puter__append(&answer->calls, &call, sizeof call);
+    if (answer->body.result == PUTER_OK) /* else some of it is missing */
+        puter__append(&answer->calls, &call, sizeof call);
 }
 
 /* An image: a URL, or that in an object, or in an object in that. */

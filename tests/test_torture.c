@@ -99,6 +99,13 @@ static void check_line(const puter_event *event)
     }
 }
 
+static void keep_call(outcome *seen, const puter_tool_call *call)
+{
+    keep(seen, call->id, strlen(call->id));
+    keep(seen, call->name, strlen(call->name));
+    keep(seen, call->arguments, strlen(call->arguments));
+}
+
 static void stream(puter_client *client, const puter_request *request,
                    outcome *seen)
 {
@@ -109,6 +116,8 @@ static void stream(puter_client *client, const puter_request *request,
         check_line(&event);
         if (event.type == PUTER_EVENT_TEXT)
             keep(seen, event.text, event.length);
+        if (event.type == PUTER_EVENT_TOOL_CALL)
+            keep_call(seen, event.tool_call);
     }
     keep_stream(client, request, seen, next);
 }
@@ -241,6 +250,9 @@ static const puter_request
     "{'type':'text','text':'Halo '}\n{'type':'text','text':'ju'}\n" \
     "{'type':'text','text':'ga'}\n{'type':'heartbeat'}\n" \
     "{'type':'usage','usage':{'prompt_tokens':11}}\n"
+#define STREAM_CALL \
+    "{'type':'text','text':'Halo '}\n{'type':'tool_use','id':'1'," \
+    "'name':'weather','input':{'days':3}}\n"
 #define STREAM_2025 "{'text':'Halo '}\n{'text':'juga'}"
 #define PICTURES \
     "{'success':true,'result':{'message':{'content':'Halo juga'," \
@@ -282,6 +294,8 @@ static const exchange catalogue[] = {
      {{200, JSON, PICTURES}}},
     {"discarded stream", stream, &discarded, PUTER_OK, "Halo juga",
      {{200, LINES, STREAM_2026}}},
+    {"stream of a call", stream, &discarded, PUTER_OK,
+     "Halo 1weather{\"days\":3}", {{200, LINES, STREAM_CALL}}},
     {"stream left early", leave_stream, &halo, PUTER_OK, "Halo ",
      {{200, LINES, STREAM_2025}}},
     {"stream with an error", stream, &halo, PUTER_ERR_SERVICE, "Halo juga",
