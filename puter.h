@@ -5804,6 +5804,12 @@ static size_t puter__content_length(const puter_message *message)
                                        : strlen(message->content);
 }
 
+static bool puter__says_nothing(const puter_message *message)
+{
+    return puter__content_length(message) == 0 && message->part_count == 0 &&
+           message->tool_call_count == 0;
+}
+
 static puter_result puter__check_message(puter_client *client,
                                          const puter_message *message,
                                          size_t index)
@@ -5813,8 +5819,7 @@ static puter_result puter__check_message(puter_client *client,
     if (message->json != NULL)
         return puter__check_json(client, "a message's json", message->json,
                                  true);
-    if (puter__content_length(message) == 0 && message->part_count == 0 &&
-        message->tool_call_count == 0)
+    if (puter__says_nothing(message))
         return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                            "message %d is empty; the service refuses that",
                            (int)index);
@@ -6640,14 +6645,13 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     puter_writer compaction = PUTER__ZERO;
     puter_part part = PUTER__ZERO;
     size_t before = history->message_count;
-    puter_result result = puter__history_ready(history);
-    if (result == PUTER_OK && !puter__is_empty(reply->turns)) {
+    bool has_turns = !puter__is_empty(reply->turns), says;
+    puter_result result = PUTER_OK;
+    if (has_turns) {
         puter_json *turns = puter__parse(reply->turns, &result);
         if (turns != NULL)
             result = puter__history_array(history, puter_json_root(turns));
         puter_json_free(turns);
-        if (result == PUTER_OK)
-            result = puter__history_ready(history);
     }
     puter__carry_compaction(&message, &part, &compaction, reply->compaction,
                             reply->turns);
@@ -6656,11 +6660,12 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     message.content_length = reply->length;
     message.tool_calls = reply->tool_calls;
     message.tool_call_count = reply->tool_call_count;
+    says = !puter__says_nothing(&message);
     if (result == PUTER_OK)
         result = compaction.result;
-    if (result == PUTER_OK &&
-        (puter__content_length(&message) > 0 || message.part_count > 0 ||
-         message.tool_call_count > 0))
+    if (result == PUTER_OK && (says || has_turns))
+        result = puter__history_ready(history);
+    if (result == PUTER_OK && says)
         result = puter__history_message(history, &message);
     if (result != PUTER_OK)
         puter__history_cut(history, before);

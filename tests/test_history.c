@@ -498,6 +498,7 @@ static void test_results(void)
     CHECK_IN("results");
     puter_history_add(&history, "user", "Halo");
     add_reply(&history, "", 2);
+    CHECK_INT(add_reply(&history, "", 0), PUTER_OK); /* leaves them open */
     CHECK_INT(puter_history_add_result(&history, "c2", ""), PUTER_OK);
     CHECK_INT(puter_history_add_result(&history, "c1", "22 \xFF"), PUTER_OK);
     CHECK_INT(add_reply(&history, "It is 22.", 0), PUTER_OK);
