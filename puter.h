@@ -3038,6 +3038,24 @@ static bool puter__der_subject(unsigned char *p, const unsigned char *end,
     return true;
 }
 
+/* Whether the library found no memory. Its errors are one of a module and, in
+ * the lower bits, one of what that is built on; Mbed TLS 4 has PSA's word. */
+static bool puter__is_tls_memory(int error)
+{
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+    const int module = -error & 0x7F80, lower = -error & 0x7F;
+    return module == -MBEDTLS_ERR_SSL_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_X509_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_PK_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_MD_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_ECP_ALLOC_FAILED ||
+           lower == -MBEDTLS_ERR_ASN1_ALLOC_FAILED ||
+           lower == -MBEDTLS_ERR_MPI_ALLOC_FAILED;
+#else
+    return error == PSA_ERROR_INSUFFICIENT_MEMORY;
+#endif
+}
+
 /* Keeps a certificate of the store if the chain names it as an issuer. */
 static void puter__store_offer(puter__tls *tls, const unsigned char *der,
                                size_t length)
@@ -3051,7 +3069,9 @@ static void puter__store_offer(puter__tls *tls, const unsigned char *der,
     tls->roots_seen++;
     for (link = tls->chain; link != NULL; link = link->next) {
         if (puter__same_name(subject, size, &link->issuer_raw)) {
-            mbedtls_x509_crt_parse_der(&tls->roots, der, length);
+            if (puter__is_tls_memory(mbedtls_x509_crt_parse_der(
+                    &tls->roots, der, length)))
+                tls->store_result = PUTER_ERR_NOMEM;
             return;
         }
     }
@@ -3562,17 +3582,6 @@ static bool puter__is_x509_error(int error)
     int module = -error & 0x7F80;
     return module >= -MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE &&
            module <= -MBEDTLS_ERR_X509_FATAL_ERROR; /* too long a chain */
-}
-
-/* Whether the library found no memory: Mbed TLS 4 has PSA's word for it. */
-static bool puter__is_tls_memory(int error)
-{
-#if MBEDTLS_VERSION_NUMBER < 0x04000000
-    return error == MBEDTLS_ERR_SSL_ALLOC_FAILED ||
-           error == MBEDTLS_ERR_X509_ALLOC_FAILED;
-#else
-    return error == PSA_ERROR_INSUFFICIENT_MEMORY;
-#endif
 }
 
 /* What an error of the library means, as far as it tells what to do. */

@@ -22,6 +22,7 @@ static struct {
     bool forgetful; /* no TLS session can be had */
     int changed;    /* of a file: what is known of it, by number */
     int broken;     /* what setting up TLS comes to */
+    int unread;     /* ...and reading a certificate */
 } machine;
 
 static time_t machine_time(time_t *out)
@@ -62,6 +63,13 @@ static int machine_setup(mbedtls_ssl_context *ssl,
     return machine.broken ? machine.broken : mbedtls_ssl_setup(ssl, config);
 }
 
+static int machine_parse_der(mbedtls_x509_crt *chain,
+                             const unsigned char *der, size_t length)
+{
+    return machine.unread ? machine.unread
+                          : mbedtls_x509_crt_parse_der(chain, der, length);
+}
+
 static int machine_get_session(const mbedtls_ssl_context *ssl,
                                mbedtls_ssl_session *session)
 {
@@ -84,6 +92,7 @@ static int machine_save_session(const mbedtls_ssl_session *session,
 #define fstat(file, about) machine_fstat(file, about)
 #define stat(path, about) machine_stat(path, about)
 #define mbedtls_ssl_setup machine_setup
+#define mbedtls_x509_crt_parse_der machine_parse_der
 #define mbedtls_ssl_get_session machine_get_session
 #define mbedtls_ssl_session_save machine_save_session
 #define PUTER_IMPLEMENTATION
@@ -96,6 +105,7 @@ static int machine_save_session(const mbedtls_ssl_session *session,
 #undef fstat
 #undef stat
 #undef mbedtls_ssl_setup
+#undef mbedtls_x509_crt_parse_der
 #undef mbedtls_ssl_get_session
 #undef mbedtls_ssl_session_save
 
@@ -1218,6 +1228,12 @@ static void test_broken_setup(void)
     } failures[] = {
         {MBEDTLS_ERR_SSL_ALLOC_FAILED, PUTER_ERR_NOMEM, "out of memory"},
         {MBEDTLS_ERR_X509_ALLOC_FAILED, PUTER_ERR_NOMEM, "out of memory"},
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+        {MBEDTLS_ERR_ECP_ALLOC_FAILED, PUTER_ERR_NOMEM, "out of memory"},
+        {MBEDTLS_ERR_MPI_ALLOC_FAILED, PUTER_ERR_NOMEM, "out of memory"},
+        {MBEDTLS_ERR_X509_INVALID_NAME + MBEDTLS_ERR_ASN1_ALLOC_FAILED,
+         PUTER_ERR_NOMEM, "out of memory"},
+#endif
         {-0x0034, PUTER_ERR_TLS, "urandom"}, /* no entropy */
         {MBEDTLS_ERR_SSL_BAD_INPUT_DATA, PUTER_ERR_TLS, "set-up"},
     };
@@ -1236,6 +1252,20 @@ static void test_broken_setup(void)
         puter_close(client);
         CHECK(peer_end(&server));
     }
+}
+
+/* Where memory is short for the root, that is the reason, not the root. */
+static void test_broken_root(void)
+{
+    peer_job job = {.reply = ANSWER, .more = 1};
+    puter_client *client = begin_between("TLSv1.2", &job);
+    CHECK_IN("no memory for a root");
+    machine.unread = MBEDTLS_ERR_X509_ALLOC_FAILED;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_NOMEM);
+    machine.unread = 0;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
+    puter_close(client);
+    CHECK(peer_end(&server));
 }
 
 /* ---- CA stores ---------------------------------------------------------- */
@@ -2322,6 +2352,7 @@ int main(void)
     test_marks();
     test_flood();
     test_broken_setup();
+    test_broken_root();
     rmdir(directory);
     peer_close(&server);
     free_keys();
