@@ -5754,7 +5754,19 @@ static const char *puter__image_type(const void *data, size_t size)
 
 /* -- checks before anything is sent -- */
 
-/* Reads a caller's JSON into client->json; NULL is fine and has no member. */
+/* Reads a document into client->json, where it stays as long as its text. */
+static puter_result puter__read_document(puter_client *client,
+                                         const char *text, size_t length,
+                                         puter__reading *reading)
+{
+    puter_result result =
+        puter__json_read(&client->json, text, length, reading);
+    if (result == PUTER_ERR_NOMEM)
+        puter__fail_client_memory(client);
+    return result;
+}
+
+/* The same of a caller's; NULL is fine and has no member. */
 static puter_result puter__check_json(puter_client *client, const char *what,
                                       const char *text, bool object)
 {
@@ -5763,9 +5775,9 @@ static puter_result puter__check_json(puter_client *client, const char *what,
     client->json.count = 0;
     if (text == NULL)
         return PUTER_OK;
-    result = puter__json_read(&client->json, text, strlen(text), &reading);
+    result = puter__read_document(client, text, strlen(text), &reading);
     if (result == PUTER_ERR_NOMEM)
-        return puter__fail_client_memory(client);
+        return result;
     if (result != PUTER_OK)
         return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                            "%s: not JSON: byte %d: %s", what,
@@ -6793,9 +6805,9 @@ static puter_result puter__read_line(puter_client *client)
     client->told_length = length;
     if (length == 0)
         return PUTER_OK;
-    result = puter__json_read(&client->json, text, length, &reading);
+    result = puter__read_document(client, text, length, &reading);
     if (result == PUTER_ERR_NOMEM)
-        return puter__fail_client_memory(client);
+        return result;
     if (result != PUTER_OK)
         return puter__fail(&client->report, result,
                            "a line of the stream is not JSON: byte %d: "
@@ -7031,10 +7043,10 @@ static puter_result puter__conclude_whole(puter_client *client)
     }
     if (answer->body.length == 0)
         return puter__fail_reply(client, NULL);
-    result = puter__json_read(&client->json, answer->body.text,
-                              answer->body.length, &reading);
+    result = puter__read_document(client, answer->body.text,
+                                  answer->body.length, &reading);
     if (result == PUTER_ERR_NOMEM)
-        return puter__fail_client_memory(client);
+        return result;
     if (result == PUTER_OK &&
         ((client->kind == PUTER__KIND_GET && http->status < 300) ||
          puter_json_type(puter_json_root(&client->json)) >= PUTER_ARRAY))
