@@ -5798,10 +5798,16 @@ static puter_result puter__fail_request(puter_client *client,
                        "takes; send less");
 }
 
+/* Whether it is an image by its bytes, not by its text. */
+static bool puter__has_bytes(const puter_part *part)
+{
+    return part->type == PUTER_PART_IMAGE && part->data != NULL;
+}
+
 static puter_result puter__check_part(puter_client *client,
                                       const puter_part *part)
 {
-    if (part->type != PUTER_PART_IMAGE || part->data == NULL) {
+    if (!puter__has_bytes(part)) {
         if (puter__is_empty(part->text))
             return puter__misuse(client, "a message part without text");
         return part->type != PUTER_PART_JSON
@@ -5953,16 +5959,15 @@ static void puter__write_url(puter_writer *out, const char *type,
     puter__write_begin_typed(out, type);
     puter_write_key(out, type);
     puter_write_begin_object(out);
-    if (part->type != PUTER_PART_IMAGE || part->data == NULL) {
-        puter__write_member(out, "url", part->text);
-    } else {
-        puter_write_key(out, "url");
+    puter_write_key(out, "url");
+    if (!puter__has_bytes(part))
+        puter_write_string(out, part->text);
+    else
         puter__write_data_url(out, part->data, part->size,
                               part->mime_type != NULL
                                   ? part->mime_type
                                   : puter__image_type(part->data,
                                                       part->size));
-    }
     puter_write_end_object(out);
     puter_write_end_object(out);
 }
