@@ -7057,8 +7057,8 @@ static puter_result puter__conclude_whole(puter_client *client)
          puter_json_type(puter_json_root(&client->json)) >= PUTER_ARRAY))
         return puter__read_reply(client);
     return puter__fail_reply(client, http->status < 300
-                                         ? "that is not JSON; is this the "
-                                           "address of a Puter API?"
+                                         ? "that is no JSON object; is this "
+                                           "the address of a Puter API?"
                                          : NULL);
 }
 

@@ -1264,6 +1264,19 @@ static void test_read_values(void)
     }
 }
 
+/* A call's reply may not: what is said of one that is JSON is true. */
+static void test_scalar_reply(void)
+{
+    static const puter_call_request call = {.interface = "x", .method = "y"};
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("a scalar for a reply");
+    script_reply(&peer, 200, "17");
+    CHECK_INT(puter_call(client, &call, NULL), PUTER_ERR_PROTOCOL);
+    CHECK(strstr(puter_last_error(client)->message, "no JSON object"));
+    script_close(&peer, client);
+}
+
 /* A connection that is lost is lost, whether reading or waiting tells. */
 static void test_lost_waiting(void)
 {
@@ -1426,6 +1439,7 @@ int main(void)
     test_gone_requests();
     test_read_again();
     test_read_values();
+    test_scalar_reply();
     test_lost_waiting();
     test_refused_paths();
     test_pictures();
