@@ -7348,12 +7348,27 @@ static void puter__run_tool(puter_client *client, const puter_tool_call *call)
     puter_writer_free(&result);
 }
 
-/* Answers the model's calls and sends the conversation on. */
-static puter_result puter__next_round(puter_client *client)
+/* Calls are only run with objects for arguments. */
+static puter_result puter__check_calls(puter_client *client)
+{
+    size_t count, i;
+    const puter_tool_call *calls = puter__calls(client, &count);
+    puter_result result = PUTER_OK;
+    for (i = 0; i < count && result == PUTER_OK; i++)
+        result = puter__check_json(client, "the arguments of a tool's call",
+                                   calls[i].arguments, true);
+    if (result == PUTER_ERR_ARGUMENT) /* the model's, not the caller's */
+        client->report.error.result = result = PUTER_ERR_PROTOCOL;
+    return result;
+}
+
+/* Adds the model's turn and the results of its calls, of which none is run
+ * whose result could not be kept. */
+static puter_result puter__run_calls(puter_client *client)
 {
     puter__answer *answer = client->answer;
+    puter_writer *turns = &answer->turns, compaction = PUTER__ZERO;
     puter_message message = PUTER__ZERO;
-    puter_writer compaction = PUTER__ZERO;
     puter_part part = PUTER__ZERO;
     puter_result result = PUTER_OK;
     size_t i;
@@ -7361,29 +7376,34 @@ static puter_result puter__next_round(puter_client *client)
     message.content = answer->text.writer.text;
     message.content_length = answer->text.writer.length;
     message.tool_calls = puter__calls(client, &message.tool_call_count);
-    for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++)
-        result = puter__check_json(client, "the arguments of a tool's call",
-                                   message.tool_calls[i].arguments, true);
-    if (result == PUTER_ERR_ARGUMENT) /* the model's, not the caller's */
-        client->report.error.result = result = PUTER_ERR_PROTOCOL;
-    if (result != PUTER_OK)
-        return result;
-    if (answer->turns.length == 0)
-        puter_write_begin_array(&answer->turns);
+    if (turns->length == 0)
+        puter_write_begin_array(turns);
     puter__carry_compaction(&message, &part, &compaction,
-                            answer->reply.compaction, answer->turns.text);
-    puter__write_message(&answer->turns, &message);
+                            answer->reply.compaction, turns->text);
+    puter__write_message(turns, &message);
     if (compaction.result != PUTER_OK)
-        answer->turns.result = compaction.result;
+        turns->result = compaction.result;
     puter_writer_free(&compaction);
-    for (i = 0; i < message.tool_call_count && result == PUTER_OK; i++) {
+    for (i = 0; i < message.tool_call_count && result == PUTER_OK &&
+                turns->result == PUTER_OK; i++) {
         puter__touch(client); /* a tool's time is no silence */
         result = puter__check_time(client);
         if (result == PUTER_OK)
             puter__run_tool(client, &message.tool_calls[i]);
     }
-    if (!puter__reserve(&answer->turns, 1)) /* for its end */
-        result = puter__fail_request(client, answer->turns.result);
+    if (!puter__reserve(turns, 1)) /* for their end */
+        result = puter__fail_request(client, turns->result);
+    return result;
+}
+
+/* Answers the model's calls and sends the conversation on. */
+static puter_result puter__next_round(puter_client *client)
+{
+    puter__answer *answer = client->answer;
+    puter_result result = puter__check_calls(client);
+    if (result != PUTER_OK)
+        return result;
+    result = puter__run_calls(client);
     puter__rewind(&answer->text.writer);
     puter__rewind(&answer->reasoning.writer);
     puter__rewind(&answer->calls);
