@@ -6732,25 +6732,25 @@ PUTER_API puter_result puter_history_save(const puter_history *history,
 }
 
 PUTER_API puter_result puter_history_load(puter_history *history,
-                                          const char *text, size_t length,
+                                          const char *json, size_t length,
                                           puter_error *error)
 {
     puter_history loaded = PUTER__ZERO;
     puter__report report = PUTER__ZERO;
-    puter_json *json = puter_json_parse(text, length, &report.error);
+    puter_json *saved = puter_json_parse(json, length, &report.error);
     puter_result result = report.error.result;
-    if (json != NULL)
-        result = puter__is(puter_json_root(json), PUTER_ARRAY)
-                     ? puter__history_array(&loaded, puter_json_root(json))
+    if (saved != NULL)
+        result = puter__is(puter_json_root(saved), PUTER_ARRAY)
+                     ? puter__history_array(&loaded, puter_json_root(saved))
                      : PUTER_ERR_ARGUMENT;
-    puter_json_free(json);
     if (result == PUTER_ERR_NOMEM)
         puter__fail_memory(&report);
-    else if (json == NULL)
+    else if (saved == NULL)
         report.error.result = result = PUTER_ERR_ARGUMENT;
     else if (result != PUTER_OK)
         puter__fail(&report, result, "history: not a JSON array of messages, "
                                      "each with a role and content");
+    puter_json_free(saved);
     if (error != NULL)
         *error = report.error;
     if (result != PUTER_OK) {
