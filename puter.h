@@ -58,12 +58,12 @@
  * bits, set it for the whole program or pass no off_t between its files.
  *
  * Ownership: a reply, a history, a writer and a document are freed by their
- * own puter_..._free, never by free(): after a failure as well, and twice does
- * no harm but to a document. Strings in options are copied; ca_data and the
- * transport must stay until puter_close, what a request points to until its
- * exchange has ended. Options and requests may be {0} or {}, which means the
- * defaults; a client, options, an optional string and a reply to be filled may
- * be NULL.
+ * own puter_..._free, never by free(): after a failure as well; NULL does no
+ * harm, nor does twice but to a document. Strings in options are copied;
+ * ca_data and the transport must stay until puter_close, what a request points
+ * to until its exchange has ended. Options and requests may be {0} or {}, which
+ * means the defaults; a client, options, an optional string and a reply to be
+ * filled may be NULL.
  *
  * Errors: every function that can fail returns a puter_result; the sentence to
  * show is puter_last_error(client)->message. Nothing is printed, no signal is
@@ -426,7 +426,7 @@ typedef struct puter_request {
 
 /* ---- chat: what comes back ---------------------------------------------- */
 
-/* Tokens and cost, as far as the service told them. */
+/* Tokens and cost, as far as the service told them: of all rounds of tools. */
 typedef struct puter_usage {
     int64_t prompt_tokens;
     int64_t completion_tokens;
@@ -519,7 +519,7 @@ PUTER_API puter_result puter_stream_begin(puter_client *client,
 /* Waits for the next event: 1 it is there, 0 the answer has ended,
  * 2 (PUTER_WAIT) nothing yet, non-blocking clients only; < 0 a puter_result,
  * repeated by every further call. Tools that have a `call` are run in it, as
- * by puter_chat, before the next event. */
+ * by puter_chat, before the next event. event may be NULL. */
 PUTER_API int puter_stream_next(puter_client *client, puter_event *event);
 
 /* Ends the exchange and gives what came (reply may be NULL), after a failure
@@ -533,8 +533,8 @@ PUTER_API puter_result puter_stream_end(puter_client *client,
 PUTER_API void puter_reply_free(puter_reply *reply);
 
 /* Decodes the picture in a data: URL into the buffer, as much as it holds;
- * gives the picture's whole size in bytes (ask with 0 capacity first), 0
- * where the URL is of another kind. */
+ * gives the picture's whole size in bytes (ask with NULL and 0 first), 0 where
+ * the URL is of another kind. */
 PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
                                    size_t capacity);
 
@@ -603,11 +603,11 @@ PUTER_API puter_result puter_call(puter_client *client,
                                   const puter_call_request *call,
                                   puter_reply *reply);
 
-/* Reads a path of the API, such as "/version", and waits; JSON, by its
- * Content-Type, is in reply.json, anything else in reply.body; a page of HTML
- * is a failure: something else than the API has answered. The token goes along
- * where there is one. Repeated after a lost connection or 502 to 504: it only
- * reads. */
+/* Reads a path of the API, such as "/version", percent-encoded, and waits;
+ * JSON, by its Content-Type, is in reply.json, anything else in reply.body; a
+ * page of HTML is a failure: something else than the API has answered. The
+ * token goes along where there is one. Repeated after a lost connection or 502
+ * to 504: it only reads. */
 PUTER_API puter_result puter_get(puter_client *client, const char *path,
                                  puter_reply *reply);
 
