@@ -1968,7 +1968,7 @@ static const char *puter__string_end(const char *p, const char *end,
         int sequence;
         p = puter__plain(p, end);
         if (p == end)
-            *wrong = "the text ends inside a string";
+            *wrong = "the text ends too early";
         if (p == end || *p == '"')
             return p;
         if (*p == '\\') {
@@ -2029,7 +2029,7 @@ static const char *puter__read_number(puter__reading *r, const char *p)
         from = ++p;
         p = puter__digits(p, r->end);
         if (p == from)
-            return puter__read_fail(r, p, "no digit after the point");
+            return puter__read_fail(r, p, "a digit is due");
     }
     if (p < r->end && (*p == 'e' || *p == 'E')) {
         p++;
@@ -2037,7 +2037,7 @@ static const char *puter__read_number(puter__reading *r, const char *p)
         from = p;
         p = puter__digits(p, r->end);
         if (p == from)
-            return puter__read_fail(r, p, "no digit in the exponent");
+            return puter__read_fail(r, p, "a digit is due");
     }
     return puter__node_add(r, PUTER_NUMBER, start, p) ? p : NULL;
 }
@@ -2150,8 +2150,8 @@ static inline const char *puter__read_after(puter__reading *r, const char *p)
         if (p == r->end || *p != (object ? '}' : ']'))
             return puter__read_fail(r, p,
                                     p == r->end ? "the text ends too early"
-                                                : "a comma or the end of "
-                                                  "the container is due");
+                                                : "a comma or a closing "
+                                                  "bracket is due");
         p = puter__read_close(r, p);
     }
     return p;
@@ -3417,18 +3417,6 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     return error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ? 0 : error;
 }
 
-/* The day as this machine knows it, as YYYYMMDD, in `room`. */
-static const char *puter__today(char room[24])
-{
-    time_t now = time(NULL);
-    struct tm day;
-    memset(&day, 0, sizeof day);
-    gmtime_r(&now, &day);
-    return puter__integer_text((1900 + day.tm_year) * (int64_t)10000 +
-                                   (1 + day.tm_mon) * 100L + day.tm_mday,
-                               room);
-}
-
 /* Says why the certificate was refused: the first of these that is so. */
 static puter_result puter__tls_refused(puter__tls *tls)
 {
@@ -3453,8 +3441,9 @@ static puter_result puter__tls_refused(puter__tls *tls)
         {0, "is damaged, or has a form or constraints unknown here"},
     };
     uint32_t wrong = mbedtls_ssl_get_verify_result(&tls->ssl);
-    char room[24];
-    const char *today = puter__today(room);
+    time_t now = time(NULL);
+    struct tm day;
+    int month;
     size_t i = 0;
     if (tls->report->error.result == PUTER_ERR_CERT)
         return PUTER_ERR_CERT; /* the store could not be read */
@@ -3471,10 +3460,14 @@ static puter_result puter__tls_refused(puter__tls *tls)
                                : "its issuer is unknown to the CA store, or "
                                  "the server left out an intermediate",
                            tls->store);
+    memset(&day, 0, sizeof day);
+    gmtime_r(&now, &day);
+    month = 1 + day.tm_mon;
     return puter__fail(tls->report, PUTER_ERR_CERT,
                        "certificate of %s: it %s (this machine's clock says "
-                       "%.*s-%.*s-%s)", tls->url->host, reasons[i].text, 4,
-                       today, 2, today + 4, today + 6);
+                       "%d-%d%d-%d%d)", tls->url->host, reasons[i].text,
+                       1900 + day.tm_year, month / 10, month % 10,
+                       day.tm_mday / 10, day.tm_mday % 10);
 }
 
 /* -- the stream -- */
@@ -4076,14 +4069,12 @@ static puter__http_step puter__http_length(puter__http *http, const char *value,
         return puter__http_bad(http, "a second Content-Length");
     http->has_length = true;
     http->left = 0;
-    for (i = 0; i < length; i++) {
-        if (!puter__is_digit(value[i]) ||
-            http->left > (INT64_MAX - 9) / 10)
-            return puter__http_bad(http, "a Content-Length that is no number");
+    for (i = 0; i < length && puter__is_digit(value[i]) &&
+                http->left <= (INT64_MAX - 9) / 10; i++)
         http->left = http->left * 10 + (value[i] - '0');
-    }
-    return length > 0 ? PUTER__STEP_LINE
-                      : puter__http_bad(http, "an empty Content-Length");
+    return i > 0 && i == length
+               ? PUTER__STEP_LINE
+               : puter__http_bad(http, "a Content-Length that is no number");
 }
 
 /* Leaves out the white space on both sides: OWS (RFC 9110 section 5.6.3). */
@@ -5053,8 +5044,8 @@ static puter_result puter__tunnel(puter_client *client)
         return puter__connected(client);
     }
     return puter__fail(&client->report, PUTER_ERR_REFUSED,
-                       "the proxy %s answered HTTP %d; check its address, "
-                       "its credentials, and whether it lets through to %s "
+                       "the proxy %s answered HTTP %d; check its address "
+                       "and credentials, and whether it lets through to %s "
                        "port %d", client->proxy.host, status,
                        client->url.host, client->url.port);
 }
@@ -7159,7 +7150,8 @@ static int64_t puter__retry_pause(const puter_client *client)
 {
     int asked = client->report.error.retry_after_ms;
     unsigned pause = client->retries < 3 ? 250u << client->retries : 2000;
-    uint64_t jitter = (uint64_t)puter__now() * 7919 + (uintptr_t)client / 16;
+    uint32_t jitter = (uint32_t)puter__now() * 7919 +
+                      (uint32_t)((uintptr_t)client / 16);
     return asked > 0 ? asked : (int64_t)(pause + jitter % (pause / 4));
 }
 
@@ -8012,7 +8004,7 @@ static puter_result puter__read_models(puter_client *client,
     puter_writer *out = &client->answer->turns; /* unused by a list */
     size_t i, length, quotes;
     if (!puter__is(list, PUTER_ARRAY))
-        return puter__fail_reply(client, "there is no list of models");
+        return puter__fail_reply(client, "no list is in it");
     puter_write_begin_object(out);
     puter_write_key(out, "models");
     puter_write_begin_array(out);
@@ -8087,7 +8079,7 @@ static puter_result puter__find_result(puter_client *client,
         is_one = client->answer->body.length == 0 ||
                  (type[0] != '\0' && !puter__listed("text/* *json*", type));
     return is_one ? PUTER_OK
-                  : puter__fail_reply(client, "there is no result in it");
+                  : puter__fail_reply(client, "no result is in it");
 }
 
 /* The text in a result of reading or hearing: {blocks:[{text}]},
@@ -8132,7 +8124,7 @@ static puter_result puter__read_keys(puter_client *client, const char *pattern)
     puter_result result = puter__find_result(client, &list);
     size_t i;
     if (result == PUTER_OK && !puter__is(list, PUTER_ARRAY))
-        result = puter__fail_reply(client, "there is no list of keys");
+        result = puter__fail_reply(client, "no list is in it");
     if (result != PUTER_OK)
         return result;
     puter_write_begin_array(out);
@@ -8508,7 +8500,7 @@ static puter_result puter__check_options(puter_client *client)
     if (!puter__is_graphic(puter__or_empty(o->token), "\"'"))
         return puter__misuse(client,
                              "the token holds a space, a quote, a line end or "
-                             "what else no token has; copy it anew");
+                             "the like; copy it anew");
     if ((o->origin_header != NULL &&
          !puter__is_field_text(o->origin_header, strlen(o->origin_header))) ||
         (o->user_agent != NULL &&
