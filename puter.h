@@ -511,8 +511,9 @@ PUTER_API puter_result puter_chat(puter_client *client,
 /* Asks for an answer as a stream and starts sending; returns before waiting,
  * and before reading: what the service says, a refusal too, puter_stream_next
  * tells. A non-blocking client may get PUTER_WAIT: begun as well, wait before
- * puter_stream_next. PUTER_ERR_ARGUMENT inside another exchange. After a
- * failure there is nothing to end (though ending does no harm). */
+ * puter_stream_next. PUTER_ERR_ARGUMENT inside another exchange, which goes
+ * on; after any other failure there is nothing to end, and ending does no
+ * harm. */
 PUTER_API puter_result puter_stream_begin(puter_client *client,
                                           const puter_request *request);
 
