@@ -769,9 +769,9 @@ static void test_reply_while_sending(void)
     }
 }
 
-/* Any other reply that begins before the request has ended leaves the rest to be
- * sent, since its server reads on. One that goes away all the same has said all
- * it had to. */
+/* Any other reply that begins before the request has ended leaves the rest to
+ * be sent, since its server reads on. One that goes away all the same has said
+ * all it had to. */
 static void test_answer_while_sending(void)
 {
     int leaves, cut;

@@ -170,8 +170,9 @@ static inline void peer_offer_tickets(peer_state *state)
                                        mbedtls_ctr_drbg_random, &cert_random,
                                        MBEDTLS_CIPHER_AES_256_GCM, 3600),
               "setting up tickets");
-    mbedtls_ssl_conf_session_tickets_cb(&state->config, peer_write_ticket,
-                                        peer_parse_ticket, state);
+    if (!state->job.refuses) /* which is to be the first that comes */
+        mbedtls_ssl_conf_session_tickets_cb(&state->config, peer_write_ticket,
+                                            peer_parse_ticket, state);
 #else
     (void)state;
 #endif
