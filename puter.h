@@ -2839,7 +2839,7 @@ static bool puter__socket_try(puter__socket *s, const puter__address *address)
     s->fd = socket(address->name.ss_family, PUTER__SOCKET_TYPE, 0);
     if (s->fd >= 0 && s->fd <= STDERR_FILENO) {
         int low = s->fd;
-        s->fd = fcntl(low, F_DUPFD, STDERR_FILENO + 1);
+        s->fd = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         close(low);
     }
     if (s->fd < 0 || fcntl(s->fd, F_SETFL, O_NONBLOCK) != 0 ||
@@ -3050,6 +3050,7 @@ static bool puter__is_tls_memory(int error)
            module == -MBEDTLS_ERR_PK_ALLOC_FAILED ||
            module == -MBEDTLS_ERR_MD_ALLOC_FAILED ||
            module == -MBEDTLS_ERR_ECP_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_CIPHER_ALLOC_FAILED ||
            lower == -MBEDTLS_ERR_ASN1_ALLOC_FAILED ||
            lower == -MBEDTLS_ERR_MPI_ALLOC_FAILED;
 #else
@@ -3270,9 +3271,9 @@ static puter_result puter__store_read(puter__tls *tls)
 #endif
     if (path == NULL)
         return puter__fail(tls->report, PUTER_ERR_CERT,
-                           "certificates: there is no CA store in a "
-                           "usual place; install ca-certificates or set "
-                           "ca_file or $SSL_CERT_FILE");
+                           "certificates: no CA store in a usual place; "
+                           "install ca-certificates or set ca_file or "
+                           "$SSL_CERT_FILE");
     if (error != 0)
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificates: %s: %s; set ca_file or "
@@ -4206,8 +4207,7 @@ static puter__http_step puter__http_head_end(puter__http *http)
         return puter__http_bad(http, "Content-Length beside "
                                      "Transfer-Encoding");
     if (http->status == 101)
-        return puter__http_bad(http, "a change of protocol that nobody asked "
-                                     "for");
+        return puter__http_bad(http, "a change of protocol nobody asked for");
     if (http->status < 200) {
         if (++http->interims > PUTER__INTERIM_MAX)
             return puter__http_endless(http, "no end of 1xx replies");
@@ -5063,41 +5063,52 @@ static puter_result puter__handshake(puter_client *client)
 }
 #endif
 
-/* Sends what is left. A refusal that comes meanwhile (401, 413) is the answer
- * (RFC 9112 section 9.5): it is read instead of lost with the connection that
- * the server then closes; nor is it lost when that close is noticed first, by a
- * failed write. Behind the head of any other reply nothing is read until all
- * is sent: that server reads on. */
-static puter_result puter__send(puter_client *client)
+/* More input behind what is there, but first what is left of the request: of
+ * either as much as goes. Once a refusal (401, 413) begins to come no more is
+ * sent (RFC 9112 section 9.5): it is read instead of lost with the connection
+ * that the server then closes; nor is a reply lost when that close is noticed
+ * first, by a failed write. Behind any other the server reads on. */
+static puter_result puter__move(puter_client *client)
 {
-    bool replied = client->http.state > PUTER__HEADER;
-    while (client->sent < client->out.length &&
-           !(replied && client->http.status >= 300)) {
-        int count = PUTER_WANT_WRITE;
-        int written = puter__write(client, client->out.text + client->sent,
-                                   client->out.length - client->sent);
+    int written = 1, count;
+    bool lost = false;
+    if (client->sent < client->out.length && client->http.status < 300) {
+        written = puter__write(client, client->out.text + client->sent,
+                               client->out.length - client->sent);
         if (written > 0) {
             client->sent += (size_t)written;
             puter__touch(client);
-            continue;
+            return PUTER_OK;
         }
-        if (!replied)
-            count = puter__fill(client);
-        if (count > 0 && puter__read_head(client, &replied) != PUTER_OK)
-            return client->report.error.result;
-        if (!puter__must_wait(client, written)) {
-            if (count <= 0 && !replied) /* an alert says more than what it
-                                           made fail */
-                return puter__fail_transport(
-                    client, count == PUTER_ERR_TLS ? count : written);
-            break;
-        }
-        if (count <= 0)
-            return puter__stopped(client, count);
+        lost = !puter__must_wait(client, written);
     }
+    count = puter__fill(client);
+    if (count == 0 && client->http.state == PUTER__BODY_CLOSE && !lost) {
+        client->http.state = PUTER__COMPLETE;
+        return PUTER_OK;
+    }
+    if (count <= 0 && ((lost && client->http.state <= PUTER__HEADER) ||
+                       !puter__must_wait(client, count)))
+        return puter__fail_transport( /* an alert says the most */
+            client, count != PUTER_ERR_TLS && lost ? written : count);
     puter__forget_error(client); /* of a write; the reply counts */
-    client->phase = PUTER__PHASE_RECEIVE;
-    return PUTER_OK;
+    return count > 0 ? PUTER_OK : PUTER_WAIT;
+}
+
+/* Sends what is left, or until a reply begins. */
+static puter_result puter__send(puter_client *client)
+{
+    puter_result result = PUTER_OK;
+    bool replied = false;
+    while (result == PUTER_OK && client->sent < client->out.length &&
+           !replied) {
+        result = puter__move(client);
+        if (result == PUTER_OK)
+            result = puter__read_head(client, &replied);
+    }
+    if (result == PUTER_OK)
+        client->phase = PUTER__PHASE_RECEIVE;
+    return result;
 }
 
 /* >> answer: what a reply says, in every shape that services write -------- */
@@ -7073,22 +7084,8 @@ static puter_result puter__conclude(puter_client *client)
     return puter__check_answer(client);
 }
 
-/* Gets more input where the reply needs it. What has come counts first: the
- * caller may have been slow, not the service. */
-static puter_result puter__receive_more(puter_client *client)
-{
-    int count = puter__fill(client);
-    puter_result result;
-    if (count == 0 && client->http.state == PUTER__BODY_CLOSE) {
-        client->http.state = PUTER__COMPLETE;
-        return PUTER_OK;
-    }
-    if (count <= 0 && !puter__must_wait(client, count))
-        return puter__fail_transport(client, count);
-    result = puter__check_time(client);
-    return result == PUTER_OK && count <= 0 ? PUTER_WAIT : result;
-}
-
+/* What has come counts before the time: the caller may have been slow, not the
+ * service. */
 static puter_result puter__receive(puter_client *client)
 {
     puter__http_step step = PUTER__STEP_BODY;
@@ -7103,8 +7100,13 @@ static puter_result puter__receive(puter_client *client)
         return result;
     if (step == PUTER__STEP_END)
         return puter__conclude(client);
-    if (step == PUTER__STEP_MORE)
-        return puter__receive_more(client);
+    if (step == PUTER__STEP_MORE) {
+        result = puter__move(client);
+        if (result >= 0 && client->http.state != PUTER__COMPLETE &&
+            puter__check_time(client) != PUTER_OK)
+            return client->report.error.result;
+        return result;
+    }
     result = client->streamed ? puter__take_line(client)
                               : puter__take_span(client);
     if (result != PUTER_OK) /* what comes behind is not looked at */

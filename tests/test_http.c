@@ -463,6 +463,14 @@ static void script_good(script *peer)
     script_raw(peer, reply, sizeof reply - 1);
 }
 
+/* The same, whose body waits for the request to be whole. */
+static void script_good_in_two(script *peer)
+{
+    static const char head[] = OK JSON SIZED END;
+    script_raw(peer, head, sizeof head - 1);
+    script_raw(peer, BODY, sizeof BODY - 1);
+}
+
 static void check_answer(puter_client *client)
 {
     puter_reply reply;
@@ -737,6 +745,18 @@ static void test_early_reply(void)
         }
 }
 
+/* Asks what the first connection does not take at once. */
+static puter_result ask_at_length(script *peer, puter_client *client)
+{
+    char prompt[2000];
+    memset(prompt, 'x', sizeof prompt);
+    prompt[sizeof prompt - 1] = '\0';
+    peer->connections[0].eager = true;
+    peer->write_most = 10;
+    peer->pauses = true;
+    return puter_ask(client, "gpt-4", prompt, NULL);
+}
+
 /* The same seen while the connection takes no more for the moment: the rest
  * of the request stays unsent, so the connection is of no more use. */
 static void test_reply_while_sending(void)
@@ -746,64 +766,71 @@ static void test_reply_while_sending(void)
     int cut;
     for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
         script peer = {0};
-        char prompt[2000];
         puter_client *client = script_open(&peer, NULL);
         CHECK_IN("reply while sending, cut %d", cut);
-        memset(prompt, 'x', sizeof prompt);
-        prompt[sizeof prompt - 1] = '\0';
         script_raw(&peer, early, sizeof early - 1);
-        script_current(&peer)->eager = true;
         script_next_connection(&peer);
         script_good(&peer);
         peer.cut = (script_cut)cut;
-        peer.write_most = 10;
-        peer.pauses = true;
-        CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL),
-                  PUTER_ERR_REQUEST);
+        CHECK_INT(ask_at_length(&peer, client), PUTER_ERR_REQUEST);
         script_check_failure(client, PUTER_ERR_REQUEST);
         CHECK_INT(puter_last_error(client)->http_status, 413);
-        CHECK(peer.requests[0].length < sizeof prompt);
+        CHECK(peer.requests[0].length < 2000);
         check_answer(client);
         CHECK_INT(peer.opens, 2);
         script_close(&peer, client);
     }
 }
 
-/* Any other reply that begins before the request has ended leaves the rest to
- * be sent, since its server reads on. One that goes away all the same has said
- * all it had to. */
+/* Any other reply that begins so early leaves the rest to be sent, and is read
+ * meanwhile: its server may read on, or have said all it had to. */
 static void test_answer_while_sending(void)
 {
-    int leaves, cut;
-    for (leaves = 0; leaves < 2; leaves++)
-        for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
-            script peer = {0};
-            script_connection *connection;
-            char prompt[2000];
-            puter_client *client = script_open(&peer, NULL);
-            CHECK_IN("answer while sending, cut %d, %s", cut,
-                     leaves ? "left" : "read on");
-            memset(prompt, 'x', sizeof prompt);
-            prompt[sizeof prompt - 1] = '\0';
+    static const struct {
+        const char *name;
+        int write_result; /* behind 500 bytes */
+    } servers[] = {{"reads on", 0},
+                   {"reads no more", PUTER_WANT_WRITE},
+                   {"leaves", PUTER_ERR_CLOSED}};
+    size_t i;
+    for (i = 0; i < 2 * sizeof servers / sizeof *servers; i++) {
+        int written = servers[i / 2].write_result;
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("an answer while sending, cut %d, to one that %s",
+                 (int)(i % 2), servers[i / 2].name);
+        if (written == 0)
+            script_good_in_two(&peer);
+        else
             script_good(&peer);
-            connection = script_current(&peer);
-            connection->eager = true;
-            if (leaves) {
-                connection->write_result = PUTER_ERR_CLOSED;
-                connection->write_room = 1500;
-                connection->end = SCRIPT_RESET;
-                script_next_connection(&peer);
-            }
-            script_good(&peer);
-            peer.cut = (script_cut)cut;
-            peer.write_most = 10;
-            peer.pauses = true;
-            CHECK_INT(puter_ask(client, "gpt-4", prompt, NULL), PUTER_OK);
-            CHECK_INT(peer.requests[0].length > sizeof prompt, !leaves);
-            check_answer(client);
-            CHECK_INT(peer.opens, 1 + leaves);
-            script_close(&peer, client);
-        }
+        script_current(&peer)->write_result = written;
+        script_current(&peer)->write_room = 500;
+        if (written != 0)
+            script_next_connection(&peer);
+        script_good(&peer);
+        peer.cut = i % 2 ? SCRIPT_BYTES : SCRIPT_WHOLE;
+        CHECK_INT(ask_at_length(&peer, client), PUTER_OK);
+        CHECK_INT(peer.requests[0].length > 2000, written == 0);
+        check_answer(client);
+        CHECK_INT(peer.opens, written == 0 ? 1 : 2);
+        script_close(&peer, client);
+    }
+}
+
+/* Where a write has failed, the end of the connection is that of no body: it
+ * may have been the write that was told of a reset. */
+static void test_lost_while_sending(void)
+{
+    static const char reply[] = OK JSON END BODY;
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("an answer up to a failed write");
+    script_raw(&peer, reply, sizeof reply - 1);
+    script_current(&peer)->write_result = PUTER_ERR_CLOSED;
+    script_current(&peer)->end = SCRIPT_CLEAN;
+    CHECK_INT(ask_at_length(&peer, client), PUTER_ERR_CLOSED);
+    script_check_failure(client, PUTER_ERR_CLOSED);
+    script_close(&peer, client);
 }
 
 /* What comes early and is no reply, or breaks off: either is told. */
@@ -979,6 +1006,7 @@ int main(void)
     test_early_reply();
     test_reply_while_sending();
     test_answer_while_sending();
+    test_lost_while_sending();
     test_early_rubbish();
     test_transport_failures();
     test_odd_results();
