@@ -629,10 +629,10 @@ static char *read_line(void)
     char *line;
     if (take_end())
         return NULL;
-    do { /* Ctrl-Z ends the read alone where no shell is to stop chat for */
+    do { /* where no shell is to stop chat for, Ctrl-Z ends the read alone */
         errno = 0;
         line = readline("> ");
-    } while (!line && errno == EINTR && !interrupted);
+    } while (!line && errno == EINTR && !interrupted && getsid(0) == getpgrp());
     if (line && *line)
         add_history(line);
     return line;

@@ -87,7 +87,8 @@ static bool save(const puter_history *history, const char *path)
     good = file && fclose(file) == 0 && good && rename(whole, path) == 0;
     if (!good) {
         perror(path);
-        remove(whole);
+        if (file)
+            remove(whole);
     }
     puter_writer_free(&text);
     return good;
