@@ -39,7 +39,10 @@ static void die(const char *what)
 /* The child's side: the terminal becomes the one that it is controlled by. */
 static void run(const char *name, char **program)
 {
+    static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
     int i, terminal;
+    for (i = 0; i < (int)(sizeof signals / sizeof *signals); i++)
+        signal(signals[i], SIG_DFL); /* a parent may have them ignored */
     setsid();
     terminal = open(name, O_RDWR);
     if (terminal < 0)

@@ -741,6 +741,21 @@ static bool start_service(void)
 #define ALIAS "[::ffff:127.0.0.1]"
 #define REACHED PUTER_ERR_REQUEST
 
+static bool has_alias; /* not where the kernel has no IPv6 */
+
+static bool alias_works(void)
+{
+    struct sockaddr_in6 name = {0};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool works;
+    name.sin6_family = AF_INET6;
+    name.sin6_port = htons((uint16_t)service.port);
+    inet_pton(AF_INET6, "::ffff:127.0.0.1", &name.sin6_addr);
+    works = connect(fd, (struct sockaddr *)&name, sizeof name) == 0;
+    close(fd);
+    return works;
+}
+
 /* One way to the service, and how it ends. */
 typedef struct way {
     const char *host;
@@ -770,6 +785,8 @@ static void go(const way *it, int proxy_port)
     puter_reply reply;
     char origin[64], proxy[256], half[512], environment[512];
     int i;
+    if (strcmp(it->host, ALIAS) == 0 && !has_alias)
+        return;
     snprintf(origin, sizeof origin, "https://%s:%d", it->host, service.port);
     fill_in(half, sizeof half, it->environment, "PORT", proxy_port);
     fill_in(environment, sizeof environment, half, "SERVICE", service.port);
@@ -912,6 +929,9 @@ int main(void)
     test_options_first();
     CHECK_IN("the stand-in");
     if (CHECK(start_service())) {
+        has_alias = alias_works();
+        if (!has_alias)
+            puts("skipped: proxies for " ALIAS ": there is no IPv6 here");
         test_ways_without_proxy();
         if (start_tinyproxy())
             test_tinyproxy();
