@@ -4558,6 +4558,18 @@ static puter_result puter__fail_client_memory(puter_client *client)
     return puter__fail_memory(&client->report);
 }
 
+/* Reads a document into client->json, where it stays as long as its text. */
+static puter_result puter__read_document(puter_client *client,
+                                         const char *text, size_t length,
+                                         puter__reading *reading)
+{
+    puter_result result =
+        puter__json_read(&client->json, text, length, reading);
+    if (result == PUTER_ERR_NOMEM)
+        puter__fail_client_memory(client);
+    return result;
+}
+
 /* A mistake of the caller's, and all there is to say of it. */
 static puter_result puter__misuse(puter_client *client, const char *wrong)
 {
@@ -5067,8 +5079,9 @@ static puter_result puter__handshake(puter_client *client)
  * either as much as goes. Once a refusal (401, 413) begins to come no more is
  * sent (RFC 9112 section 9.5): it is read instead of lost with the connection
  * that the server then closes; nor is a reply lost when that close is noticed
- * first, by a failed write. Behind any other the server reads on. */
-static puter_result puter__move(puter_client *client)
+ * first, by a failed write. Beside any other reply the rest is sent, since its
+ * server may answer while it reads. */
+static puter_result puter__transfer(puter_client *client)
 {
     int written = 1, count;
     bool lost = false;
@@ -5102,7 +5115,7 @@ static puter_result puter__send(puter_client *client)
     bool replied = false;
     while (result == PUTER_OK && client->sent < client->out.length &&
            !replied) {
-        result = puter__move(client);
+        result = puter__transfer(client);
         if (result == PUTER_OK)
             result = puter__read_head(client, &replied);
     }
@@ -5757,19 +5770,7 @@ static const char *puter__image_type(const void *data, size_t size)
 
 /* -- checks before anything is sent -- */
 
-/* Reads a document into client->json, where it stays as long as its text. */
-static puter_result puter__read_document(puter_client *client,
-                                         const char *text, size_t length,
-                                         puter__reading *reading)
-{
-    puter_result result =
-        puter__json_read(&client->json, text, length, reading);
-    if (result == PUTER_ERR_NOMEM)
-        puter__fail_client_memory(client);
-    return result;
-}
-
-/* The same of a caller's; NULL is fine and has no member. */
+/* Reads a caller's JSON; NULL is fine and has no member. */
 static puter_result puter__check_json(puter_client *client, const char *what,
                                       const char *text, bool object)
 {
@@ -7101,7 +7102,7 @@ static puter_result puter__receive(puter_client *client)
     if (step == PUTER__STEP_END)
         return puter__conclude(client);
     if (step == PUTER__STEP_MORE) {
-        result = puter__move(client);
+        result = puter__transfer(client);
         if (result >= 0 && client->http.state != PUTER__COMPLETE &&
             puter__check_time(client) != PUTER_OK)
             return client->report.error.result;
