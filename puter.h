@@ -1021,12 +1021,12 @@ static int puter__utf8_length(const char *text, size_t available)
     return length;
 }
 
-/* Writes a code point above U+007F as UTF-8 into at least four bytes; gives
- * how many. */
+/* Writes a code point as UTF-8 into at least four bytes; gives how many. */
 static size_t puter__utf8_encode(uint32_t code, char *out)
 {
     static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    size_t size = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4, i;
+    size_t size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    size_t i;
     for (i = size - 1; i > 0; i--, code >>= 6)
         out[i] = (char)(0x80 | (code & 0x3F));
     out[0] = (char)(lead[size] | code);
@@ -1072,10 +1072,10 @@ static const char *puter__plain_words(const char *text, const char *end)
  * 0x20 as well, being signed. */
 static inline unsigned puter__plain_hits(__m128i lanes)
 {
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(
+    return 0xFFFF ^ (unsigned)_mm_movemask_epi8(_mm_andnot_si128(
         _mm_or_si128(_mm_cmpeq_epi8(lanes, _mm_set1_epi8('"')),
                      _mm_cmpeq_epi8(lanes, _mm_set1_epi8('\\'))),
-        _mm_cmplt_epi8(lanes, _mm_set1_epi8(0x20))));
+        _mm_cmpgt_epi8(lanes, _mm_set1_epi8(0x1F))));
 }
 #endif
 
@@ -1858,7 +1858,7 @@ typedef struct puter__node {
 } puter__node;
 
 #define PUTER__TYPE(node) ((puter_type)((node)->info & 7))
-#define PUTER__ESCAPED 8u /* the string holds escapes, not yet decoded */
+#define PUTER__ESCAPED 8u /* the string holds escapes, not decoded */
 #define PUTER__ONE 16u    /* one more in the count */
 
 /* Where puter_json_at was last in a container. */
@@ -1869,9 +1869,9 @@ typedef struct puter__cursor {
 } puter__cursor;
 
 struct puter_json {
-    const char *text; /* read as it is and not changed... */
-    char *copy;       /* ...but for a copy of our own, where strings are
-                         decoded and ended in place, when first asked for */
+    const char *text; /* where the nodes' values are */
+    char *copy;       /* the same where it is our own, in which each value
+                         stands where it was read, strings decoded; or NULL */
     puter__node *nodes;
     size_t count;
     size_t capacity;
@@ -1885,6 +1885,7 @@ typedef struct puter__reading {
     puter__node *limit; /* after the last there is */
     const char *text;
     const char *end;
+    const char *copied; /* up to here it is in the document's copy */
     uint32_t parent; /* the open container; PUTER__TOP outside of all */
     int depth;
     const char *at;    /* where it ended, or what is wrong is */
@@ -1958,56 +1959,156 @@ static char puter__escape(char letter)
     }
 }
 
-/* Where a string that began before `p` has its closing quote; where there is
- * none, `*wrong` says what is there. */
-static const char *puter__string_end(const char *p, const char *end,
-                                     bool *escaped, const char **wrong)
+/* The UTF-16 unit that is escaped at `p`; -1: none is. */
+static int puter__escaped_unit(const char *p, const char *end)
 {
-    *escaped = false;
-    *wrong = NULL;
-    for (;;) {
-        int sequence;
-        p = puter__plain(p, end);
-        if (p == end)
-            *wrong = "the text ends too early";
-        if (p == end || *p == '"')
-            return p;
-        if (*p == '\\') {
-            *escaped = true;
-            if (end - p >= 2 && puter__escape(p[1]) != '\0') {
-                p += 2;
-            } else if (end - p >= 6 && p[1] == 'u' && puter__hex4(p + 2) >= 0) {
-                p += 6;
-            } else {
-                *wrong = "an escape that JSON lacks";
-                return p;
-            }
-            continue;
-        }
-        sequence = puter__utf8_length(p, (size_t)(end - p));
-        if (sequence < 2) {
-            *wrong = sequence == 1 ? "a control byte in a string"
-                                   : "a byte that is not UTF-8";
-            return p;
-        }
-        p += sequence;
+    return end - p >= 6 && p[1] == 'u' && p[0] == '\\' ? puter__hex4(p + 2)
+                                                      : -1;
+}
+
+/* The same of a low surrogate, without its mark. */
+static int puter__low_surrogate(const char *p, const char *end)
+{
+    int unit = puter__escaped_unit(p, end);
+    return (unit & ~0x3FF) == 0xDC00 ? unit & 0x3FF : -1;
+}
+
+/* The characters of a string, while they are read. */
+typedef struct puter__chars {
+    char *out;         /* where they are decoded to; NULL: nowhere */
+    const char *wrong; /* what is found that no string holds; NULL: nothing */
+    int high;          /* a high surrogate at their end, not decoded; or 0 */
+    bool escaped;
+} puter__chars;
+
+/* A UTF-16 unit, and the low surrogate behind it or -1, as UTF-8: a surrogate
+ * alone is U+FFFD. */
+static void puter__chars_add(puter__chars *chars, int unit, int low)
+{
+    int code = unit;
+    if (low >= 0)
+        code = 0x10000 + ((unit & 0x3FF) << 10) + low;
+    else if (unit >= 0xD800 && unit <= 0xDFFF)
+        code = 0xFFFD;
+    if (chars->out != NULL)
+        chars->out += puter__utf8_encode((uint32_t)code, chars->out);
+}
+
+/* Reads the escape at `p`, of a pair both; gives the length, 0 if it is
+ * none. A high surrogate before the closing quote is left to the caller, who
+ * may know what follows. */
+static int puter__chars_escape(puter__chars *chars, const char *p,
+                               const char *end)
+{
+    char named = end - p >= 2 ? puter__escape(p[1]) : '\0';
+    int unit, low = -1;
+    chars->escaped = true;
+    if (named != '\0') {
+        if (chars->out != NULL)
+            *chars->out++ = named;
+        return 2;
     }
+    unit = puter__escaped_unit(p, end);
+    if (unit < 0) {
+        chars->wrong = "an escape that JSON lacks";
+        return 0;
+    }
+    if ((unit & ~0x3FF) == 0xD800) {
+        low = puter__low_surrogate(p + 6, end);
+        if (end - p > 6 && p[6] == '"') {
+            chars->high = unit;
+            return 6;
+        }
+    }
+    puter__chars_add(chars, unit, low);
+    return low < 0 ? 6 : 12;
+}
+
+/* Reads a sequence of UTF-8; gives its length, 0 if it is none. */
+static int puter__chars_sequence(puter__chars *chars, const char *p,
+                                 const char *end)
+{
+    int length = puter__utf8_length(p, (size_t)(end - p));
+    if (length < 2) {
+        chars->wrong = length == 1 ? "a control byte in a string"
+                                   : "a byte that is not UTF-8";
+        return 0;
+    }
+    if (chars->out != NULL) {
+        memcpy(chars->out, p, (size_t)length);
+        chars->out += length;
+    }
+    return length;
+}
+
+/* Reads to the closing quote, or to what is wrong. What follows `out` is
+ * overwritten, up to sixteen bytes, but none as far from it as `end` from `p`:
+ * nothing is longer decoded than it was. */
+static const char *puter__chars_read(puter__chars *chars, const char *p,
+                                     const char *end)
+{
+    while (chars->wrong == NULL) {
+        const char *run = p;
+        if (chars->out == NULL) {
+            p = puter__plain(p, end);
+        } else {
+            p = puter__copy_plain(p, end, chars->out);
+            chars->out += p - run;
+        }
+        if (p == end)
+            chars->wrong = "the text ends too early";
+        else if (*p == '\\')
+            p += puter__chars_escape(chars, p, end);
+        else if (*p == '"')
+            break;
+        else
+            p += puter__chars_sequence(chars, p, end);
+    }
+    return p;
+}
+
+/* Copies the text before `p`, as far as it is neither copied nor decoded. */
+static void puter__copy_up_to(puter__reading *r, const char *p)
+{
+    memcpy(r->json->copy + (r->copied - r->text), r->copied,
+           (size_t)(p - r->copied));
+    r->copied = p;
+}
+
+/* Reads a string that is more than a plain run, which ends at `stop`. */
+static const char *puter__read_special(puter__reading *r, const char *p,
+                                       const char *stop)
+{
+    puter__chars chars = PUTER__ZERO;
+    char *copy = r->json->copy;
+    const char *last;
+    if (copy != NULL) {
+        puter__copy_up_to(r, stop);
+        chars.out = copy + (stop - r->text);
+    }
+    last = stop = puter__chars_read(&chars, stop, r->end);
+    if (chars.wrong != NULL)
+        return puter__read_fail(r, stop, chars.wrong);
+    if (copy != NULL) {
+        if (chars.high != 0)
+            puter__chars_add(&chars, chars.high, -1);
+        last = r->text + (chars.out - copy);
+        chars.escaped = false;
+        r->copied = stop;
+    }
+    return puter__node_add(
+               r, PUTER_STRING | (chars.escaped ? PUTER__ESCAPED : 0), p, last)
+               ? stop + 1
+               : NULL;
 }
 
 /* Reads a string from after its quote to after its closing one. */
 static inline const char *puter__read_string(puter__reading *r, const char *p)
 {
-    const char *stop = puter__plain(p, r->end), *wrong;
-    bool escaped = false;
-    if (stop == r->end || *stop != '"') {
-        stop = puter__string_end(stop, r->end, &escaped, &wrong);
-        if (wrong != NULL)
-            return puter__read_fail(r, stop, wrong);
-    }
-    return puter__node_add(
-               r, PUTER_STRING | (escaped ? PUTER__ESCAPED : 0), p, stop)
-               ? stop + 1
-               : NULL;
+    const char *stop = puter__plain(p, r->end);
+    if (stop == r->end || *stop != '"')
+        return puter__read_special(r, p, stop);
+    return puter__node_add(r, PUTER_STRING, p, stop) ? stop + 1 : NULL;
 }
 
 static const char *puter__digits(const char *p, const char *end)
@@ -2168,7 +2269,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     size_t i;
     memset(r, 0, sizeof *r);
     r->json = json;
-    r->text = text;
+    r->text = r->copied = text;
     r->parent = PUTER__TOP;
     r->node = r->limit = json->nodes;
     if (json->capacity > 0) /* else it is NULL, to which nothing is added */
@@ -2193,24 +2294,26 @@ static puter_result puter__json_read(puter_json *json, const char *text,
         json->count = (size_t)(r->node - json->nodes);
     if (p == NULL)
         return r->result;
+    if (json->copy != NULL)
+        puter__copy_up_to(r, p);
     r->at = puter__space(p, r->end);
     if (r->at != r->end)
         puter__read_fail(r, r->at, "more text after the document");
     return r->result;
 }
 
-/* A document, a copy of its text behind it, not yet read; NULL without
- * memory. */
-static puter_json *puter__json_new(const char *text, size_t length)
+/* The same, where what is wrong is told. */
+static puter_result puter__json_tell(puter_json *json, const char *text,
+                                     size_t length, puter__report *report)
 {
-    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json + length + 1);
-    if (json == NULL)
-        return NULL;
-    memset(json, 0, sizeof *json);
-    json->copy = (char *)(json + 1);
-    if (length > 0)
-        memcpy(json->copy, text, length);
-    return json;
+    puter__reading reading;
+    puter_result result = puter__json_read(json, text, length, &reading);
+    if (result == PUTER_ERR_NOMEM)
+        puter__fail_memory(report);
+    else if (result != PUTER_OK)
+        puter__fail(report, result, "JSON: byte %d: %s",
+                    (int)(reading.at - text), reading.wrong);
+    return result;
 }
 
 PUTER_API void puter_json_free(puter_json *json)
@@ -2225,35 +2328,37 @@ PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
                                        puter_error *error)
 {
     puter__report report = PUTER__ZERO;
-    puter__reading reading;
-    puter_json *json =
-        puter__json_new(text, length <= PUTER__DOCUMENT_MAX ? length : 0);
-    puter_result result = PUTER_ERR_NOMEM;
-    if (json != NULL)
-        result = puter__json_read(json, json->copy, length, &reading);
-    if (result == PUTER_ERR_NOMEM)
+    size_t room = length <= PUTER__DOCUMENT_MAX ? length : 0;
+    puter_json *json = (puter_json *)PUTER_MALLOC(sizeof *json + room);
+    if (json == NULL) {
         puter__fail_memory(&report);
-    else if (result != PUTER_OK)
-        puter__fail(&report, result, "JSON: byte %d: %s",
-                    (int)(reading.at - json->copy), reading.wrong);
+    } else {
+        memset(json, 0, sizeof *json);
+        json->copy = (char *)(json + 1);
+        puter__json_tell(json, text, length, &report);
+        json->text = json->copy;
+    }
     if (error != NULL)
         *error = report.error;
-    if (result == PUTER_OK)
+    if (report.error.result == PUTER_OK)
         return json;
     puter_json_free(json);
     return NULL;
 }
 
-/* The same where the reason is only told as PUTER_ERR_NOMEM or, for text that
- * is no document, PUTER_ERR_ARGUMENT. */
-static puter_json *puter__parse(const char *text, puter_result *result)
+/* Reads a text that stays. After a failure, PUTER_ERR_NOMEM or, for text that
+ * is no document, PUTER_ERR_ARGUMENT, nothing is in it; its nodes are to be
+ * freed all the same. */
+static puter_result puter__parse(puter_json *json, const char *text)
 {
-    puter_error error;
-    puter_json *json = puter_json_parse(text, strlen(text), &error);
-    *result = json != NULL || error.result == PUTER_ERR_NOMEM
-                  ? error.result
-                  : PUTER_ERR_ARGUMENT;
-    return json;
+    puter__reading reading;
+    puter_result result;
+    memset(json, 0, sizeof *json);
+    result = puter__json_read(json, text, strlen(text), &reading);
+    if (result == PUTER_OK)
+        return PUTER_OK;
+    json->count = 0;
+    return result == PUTER_ERR_NOMEM ? result : PUTER_ERR_ARGUMENT;
 }
 
 static puter_value puter__value(const puter_json *json, size_t node)
@@ -2296,85 +2401,18 @@ static const char *puter__span(puter_value value, size_t *length)
     return node != NULL ? value.json->text + node->start : "";
 }
 
-/* One character of a string's text as UTF-16 units or bytes: gives where the
- * next begins, and in `*unit` an escape's code, or -1 where the bytes from
- * `text` to there stand for themselves. */
-static const char *puter__unescape(const char *text, const char *end, int *unit)
-{
-    const char *found;
-    if (*text != '\\') {
-        found = (const char *)memchr(text, '\\', (size_t)(end - text));
-        *unit = -1;
-        return found != NULL ? found : end;
-    }
-    if (text[1] == 'u') {
-        *unit = puter__hex4(text + 2);
-        return text + 6;
-    }
-    *unit = (unsigned char)puter__escape(text[1]);
-    return text + 2;
-}
-
-/* Decodes a string's text to `out`, which may be where it stands: decoded it
- * is never longer. `*high` is a high surrogate that waits for its low one
- * (0: none); what waits at the end is left to the caller. Gives the length. */
-static size_t puter__decode(const char *text, size_t length, char *out,
-                            uint32_t *high)
-{
-    const char *end = text + length;
-    char *start = out;
-    while (text < end) {
-        int unit;
-        const char *next = puter__unescape(text, end, &unit);
-        bool low = unit >= 0xDC00 && unit <= 0xDFFF;
-        if (*high != 0 && !low) {
-            memcpy(out, PUTER__REPLACEMENT, 3);
-            out += 3;
-            *high = 0;
-        }
-        if (unit < 0) {
-            memmove(out, text, (size_t)(next - text));
-            out += next - text;
-        } else if (unit < 0x80) {
-            *out++ = (char)unit;
-        } else if (unit >= 0xD800 && unit <= 0xDBFF) {
-            *high = (uint32_t)unit;
-        } else if (low && *high != 0) {
-            out += puter__utf8_encode(
-                0x10000 + ((*high & 0x3FF) << 10) + ((uint32_t)unit & 0x3FF),
-                out);
-            *high = 0;
-        } else {
-            out += puter__utf8_encode(low ? 0xFFFD : (uint32_t)unit, out);
-        }
-        text = next;
-    }
-    return (size_t)(out - start);
-}
-
 PUTER_API const char *puter_json_string(puter_value value, size_t *length)
 {
-    puter__node *node = puter__node_of(value);
+    const puter__node *node = puter__node_of(value);
+    bool is_string = node != NULL && PUTER__TYPE(node) == PUTER_STRING;
     char *text;
     if (length != NULL)
-        *length = 0;
-    if (node == NULL || PUTER__TYPE(node) != PUTER_STRING)
+        *length = is_string ? node->length : 0;
+    if (!is_string)
         return "";
     PUTER_ASSERT(value.json->copy != NULL);
     text = value.json->copy + node->start;
-    if (node->info & PUTER__ESCAPED) {
-        uint32_t high = 0;
-        size_t decoded = puter__decode(text, node->length, text, &high);
-        if (high != 0) {
-            memcpy(text + decoded, PUTER__REPLACEMENT, 3);
-            decoded += 3;
-        }
-        node->length = (uint32_t)decoded;
-        node->info &= ~PUTER__ESCAPED;
-    }
     text[node->length] = '\0'; /* where the closing quote was, or before */
-    if (length != NULL)
-        *length = node->length;
     return text;
 }
 
@@ -2467,25 +2505,19 @@ static bool puter__decoded_is(const char *text, size_t length,
 {
     const char *end = text + length;
     const char *expected_end = expected + expected_length;
-    uint32_t high = 0;
-    while (text < end || high != 0) {
-        char piece[8];
-        int unit;
-        const char *next = text;
+    while (text < end) {
+        char piece[4];
+        puter__chars chars = {piece, NULL, 0, false};
         size_t size;
-        if (text < end)
-            next = *text == '\\' ? puter__unescape(text, end, &unit)
-                                 : text + 1;
-        size = puter__decode(text, (size_t)(next - text), piece, &high);
-        if (text == end) {
-            memcpy(piece, PUTER__REPLACEMENT, size = 3);
-            high = 0;
-        }
+        if (*text == '\\')
+            text += puter__chars_escape(&chars, text, end);
+        else
+            *chars.out++ = *text++;
+        size = (size_t)(chars.out - piece);
         if ((size_t)(expected_end - expected) < size ||
             memcmp(piece, expected, size) != 0)
             return false;
         expected += size;
-        text = next;
     }
     return expected == expected_end;
 }
@@ -4462,7 +4494,7 @@ typedef struct puter__piece {
 typedef struct puter__channel {
     puter_writer writer;
     size_t told;   /* how much of it events have told */
-    uint32_t high; /* a high surrogate that waits for its other half */
+    int high;      /* a high surrogate that waits for its other half */
 } puter__channel;
 
 /* What has come of a reply; it becomes the caller's puter_reply. */
@@ -5160,23 +5192,33 @@ static void puter__answer_free(puter__answer *answer)
  * holds; `*high` is what waits for its other half. */
 static inline void puter__append_decoded(puter_writer *writer,
                                          const char *text, size_t length,
-                                         bool escaped, uint32_t *high)
+                                         bool escaped, int *high)
 {
-    char *out;
+    const char *end = text + length;
+    puter__chars chars = PUTER__ZERO;
     if (!puter__reserve(writer, length + 3))
         return;
-    out = writer->text + writer->length;
-    if (*high == 0 && !escaped)
-        memcpy(out, text, length);
-    else
-        length = puter__decode(text, length, out, high);
-    writer->length += length;
+    chars.out = writer->text + writer->length;
+    if (*high != 0 && length > 0) {
+        int low = puter__low_surrogate(text, end);
+        puter__chars_add(&chars, *high, low);
+        text += low < 0 ? 0 : 6;
+        *high = 0;
+    }
+    if (escaped) {
+        puter__chars_read(&chars, text, end + 1);
+        *high = chars.high;
+    } else {
+        memcpy(chars.out, text, length);
+        chars.out += length;
+    }
+    writer->length = (size_t)(chars.out - writer->text);
     writer->text[writer->length] = '\0';
 }
 
 /* The same of a value, where it is a string. */
 static void puter__append_value(puter_writer *writer, puter_value value,
-                                uint32_t *high)
+                                int *high)
 {
     const puter__node *node = puter__node_of(value);
     if (node != NULL && PUTER__TYPE(node) == PUTER_STRING)
@@ -5186,7 +5228,7 @@ static void puter__append_value(puter_writer *writer, puter_value value,
 }
 
 /* A half character that nothing completes any more. */
-static void puter__settle(puter_writer *writer, uint32_t *high)
+static void puter__settle(puter_writer *writer, int *high)
 {
     if (*high != 0)
         puter__append(writer, PUTER__REPLACEMENT, 3);
@@ -5196,7 +5238,7 @@ static void puter__settle(puter_writer *writer, uint32_t *high)
 /* The same of a string that is all there. */
 static void puter__append_text(puter_writer *writer, puter_value value)
 {
-    uint32_t high = 0;
+    int high = 0;
     puter__append_value(writer, value, &high);
     puter__settle(writer, &high);
 }
@@ -6003,11 +6045,11 @@ static void puter__write_part(puter_writer *out, const puter_part *part)
 static void puter__write_input(puter_writer *out, const char *arguments)
 {
     puter_result result;
-    puter_json *json;
+    puter_json json;
     if (puter__is_empty(arguments))
         arguments = "{}";
-    json = puter__parse(arguments, &result);
-    if (puter__is(puter_json_root(json), PUTER_OBJECT)) {
+    result = puter__parse(&json, arguments);
+    if (puter__is(puter_json_root(&json), PUTER_OBJECT)) {
         puter__write_document(out, arguments);
     } else if (result == PUTER_ERR_NOMEM) {
         out->result = result;
@@ -6016,7 +6058,7 @@ static void puter__write_input(puter_writer *out, const char *arguments)
         puter__write_member(out, "invalid", arguments);
         puter_write_end_object(out);
     }
-    puter_json_free(json);
+    PUTER_FREE(json.nodes);
 }
 
 /* A call as the block whose input is an object: the other spelling, arguments
@@ -6381,12 +6423,15 @@ static puter_result puter__check_saved(const puter_writer *text)
 {
     puter_writer saved = PUTER__ZERO;
     puter_result result;
+    puter_json json;
     puter_write_begin_array(&saved);
     puter_write_raw(&saved, text->text, text->length);
     puter_write_end_array(&saved);
     result = saved.result;
-    if (result == PUTER_OK)
-        puter_json_free(puter__parse(saved.text, &result));
+    if (result == PUTER_OK) {
+        result = puter__parse(&json, saved.text);
+        PUTER_FREE(json.nodes);
+    }
     puter_writer_free(&saved);
     return result;
 }
@@ -6483,12 +6528,21 @@ static bool puter__pending_remove(puter__pending *pending, const char *id)
     return false;
 }
 
-/* The same of the one that a message answers. */
-static bool puter__pending_answer(puter__pending *pending, puter_value message)
+/* The same of the one that a message answers. Its id stands behind the others
+ * for so long. */
+static puter_result puter__pending_answer(puter__pending *pending,
+                                          puter_value message)
 {
-    return puter__pending_remove(
-        pending,
-        puter_json_string(puter__member(message, "tool_call_id"), NULL));
+    puter_writer *ids = &pending->ids;
+    size_t length = ids->length;
+    puter__append_text(ids, puter__member(message, "tool_call_id"));
+    puter__append_char(ids, '\0');
+    ids->length = length;
+    if (ids->result != PUTER_OK)
+        return ids->result;
+    return puter__pending_remove(pending, ids->text + length)
+               ? PUTER_OK
+               : PUTER_ERR_ARGUMENT;
 }
 
 /* Finds what waits at the end of a history. */
@@ -6502,16 +6556,16 @@ static puter_result puter__history_pending(const puter_history *history,
         !puter__same(history->messages[last - 1].role, "assistant"))
         return PUTER_OK;
     for (i = last - 1; i < history->message_count; i++) {
-        puter_result result;
-        puter_json *turn = puter__parse(history->messages[i].json, &result);
-        puter_value root = puter_json_root(turn);
-        if (turn == NULL)
-            return result;
+        puter_json turn;
+        puter_result result = puter__parse(&turn, history->messages[i].json);
+        puter_value root = puter_json_root(&turn);
         if (i == last - 1)
             puter__pending_calls(pending, puter__member(root, "content"));
         else
             puter__pending_answer(pending, root);
-        puter_json_free(turn);
+        PUTER_FREE(turn.nodes);
+        if (result != PUTER_OK)
+            return result;
     }
     return pending->ids.result;
 }
@@ -6607,11 +6661,11 @@ static puter_result puter__history_value(puter_history *history,
     const char *span = puter__span(message, &length);
     if (role == NULL || !puter__is_content(content))
         return PUTER_ERR_ARGUMENT;
-    puter__append(&text, span, length); /* before the id is ended in place */
+    puter__append(&text, span, length);
     if (!puter__same(role, "tool"))
         result = puter__history_settle(history, pending);
-    else if (!puter__pending_answer(pending, message))
-        result = PUTER_ERR_ARGUMENT;
+    else
+        result = puter__pending_answer(pending, message);
     if (result == PUTER_OK && puter__same(role, "assistant")) {
         puter__pending_calls(pending, content);
         result = pending->ids.result;
@@ -6644,12 +6698,12 @@ static void puter__carry_compaction(puter_message *message, puter_part *part,
                                     const char *turns)
 {
     puter_result result;
-    puter_json *json;
+    puter_json json;
     puter_value root;
     if (puter__is_empty(compaction))
         return;
-    json = puter__parse(compaction, &result);
-    root = puter_json_root(json);
+    result = puter__parse(&json, compaction);
+    root = puter_json_root(&json);
     if (result == PUTER_ERR_NOMEM)
         text->result = result;
     if (!puter__is(puter__member(root, "type"), PUTER_MISSING)) {
@@ -6665,7 +6719,7 @@ static void puter__carry_compaction(puter_message *message, puter_part *part,
         message->parts = part;
         message->part_count = 1;
     }
-    puter_json_free(json);
+    PUTER_FREE(json.nodes);
 }
 
 PUTER_API puter_result puter_history_add_reply(puter_history *history,
@@ -6678,10 +6732,11 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
     bool has_turns = !puter__is_empty(reply->turns), says;
     puter_result result = PUTER_OK;
     if (has_turns) {
-        puter_json *turns = puter__parse(reply->turns, &result);
-        if (turns != NULL)
-            result = puter__history_array(history, puter_json_root(turns));
-        puter_json_free(turns);
+        puter_json turns;
+        result = puter__parse(&turns, reply->turns);
+        if (result == PUTER_OK)
+            result = puter__history_array(history, puter_json_root(&turns));
+        PUTER_FREE(turns.nodes);
     }
     puter__carry_compaction(&message, &part, &compaction, reply->compaction,
                             reply->turns);
@@ -6741,20 +6796,23 @@ PUTER_API puter_result puter_history_load(puter_history *history,
 {
     puter_history loaded = PUTER__ZERO;
     puter__report report = PUTER__ZERO;
-    puter_json *saved = puter_json_parse(json, length, &report.error);
-    puter_result result = report.error.result;
-    if (saved != NULL)
-        result = puter__is(puter_json_root(saved), PUTER_ARRAY)
-                     ? puter__history_array(&loaded, puter_json_root(saved))
+    puter_json saved = PUTER__ZERO;
+    puter_value root = puter_json_root(&saved);
+    puter_result result = puter__json_tell(&saved, json, length, &report);
+    if (result == PUTER_OK) {
+        result = puter__is(root, PUTER_ARRAY)
+                     ? puter__history_array(&loaded, root)
                      : PUTER_ERR_ARGUMENT;
-    if (result == PUTER_ERR_NOMEM)
-        puter__fail_memory(&report);
-    else if (saved == NULL)
+        if (result == PUTER_ERR_NOMEM)
+            puter__fail_memory(&report);
+        else if (result != PUTER_OK)
+            puter__fail(&report, result,
+                        "history: not a JSON array of messages, each with a "
+                        "role and content");
+    } else if (result != PUTER_ERR_NOMEM) {
         report.error.result = result = PUTER_ERR_ARGUMENT;
-    else if (result != PUTER_OK)
-        puter__fail(&report, result, "history: not a JSON array of messages, "
-                                     "each with a role and content");
-    puter_json_free(saved);
+    }
+    PUTER_FREE(saved.nodes);
     if (error != NULL)
         *error = report.error;
     if (result != PUTER_OK) {
@@ -6785,17 +6843,18 @@ static size_t puter__find_text(const char *line, size_t size,
                                const char *limit, puter__text *text)
 {
     static const char head[] = "{\"type\":\"text\",\"text\":\"";
-    const char *end = line + size, *stop, *wrong = NULL;
+    const char *end = line + size, *stop;
+    puter__chars chars = PUTER__ZERO;
     if (size < sizeof head - 1 || memcmp(line, head, sizeof head - 1) != 0)
         return 0;
     text->start = line + sizeof head - 1;
-    text->escaped = false;
     stop = puter__plain(text->start, limit);
     if (stop == limit || *stop != '"')
-        stop = puter__string_end(stop, limit, &text->escaped, &wrong);
-    if (wrong != NULL || end - stop < 3 || stop[1] != '}' || stop[2] != '\n')
+        stop = puter__chars_read(&chars, stop, limit);
+    if (chars.wrong != NULL || end - stop < 3 || stop[1] != '}' || stop[2] != '\n')
         return 0;
     text->length = (size_t)(stop - text->start);
+    text->escaped = chars.escaped;
     return (size_t)(stop - line) + 3;
 }
 
@@ -6904,7 +6963,7 @@ static puter_result puter__take_line(puter_client *client)
     puter__channel *channel = &client->answer->text;
     size_t take, found = 0;
     bool whole = true;
-    puter__text text;
+    puter__text text = PUTER__ZERO;
     puter_result result;
     if (client->request->discard)
         puter__discard_told(client, client->request->tool_count == 0);
