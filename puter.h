@@ -46,7 +46,8 @@
  *
  * Switches, to be defined where PUTER_IMPLEMENTATION is:
  *
- *     PUTER_STATIC      all functions static (define it before each #include)
+ *     PUTER_STATIC      all functions static: each file that calls them then
+ *                       defines it, and PUTER_IMPLEMENTATION
  *     PUTER_NO_TLS      plain http only; Mbed TLS is not needed
  *     PUTER_NO_SOCKETS  no sockets: bring a puter_transport
  *     PUTER_NO_STDIO    no file is opened: bring the CA store as ca_data
@@ -59,9 +60,10 @@
  *
  * Ownership: a reply, a history, a writer and a document are freed by their
  * own puter_..._free, never by free(): after a failure as well; NULL does no
- * harm, nor does twice but to a document. Strings in options are copied;
- * ca_data and the transport must stay until puter_close, what a request points
- * to until its exchange has ended. Options and requests may be {0} or {}, which
+ * harm, nor does twice but to a document. A call that fills a reply does not
+ * free what was in it. Strings in options are copied; ca_data and the transport
+ * must stay until puter_close, a request and what it points to until its
+ * exchange has ended. Options and requests may be {0} or (in C++) {}, which
  * means the defaults; a client, options, an optional string and a reply to be
  * filled may be NULL.
  *
@@ -71,8 +73,9 @@
  *
  * Threads: a client is for one thread at a time, and clients share nothing.
  * Mbed TLS must allow that: what uses its PSA parts (TLS 1.3 does) may run in
- * several threads from 3.6 on, if built with MBEDTLS_THREADING_C; before 3.6
- * it may not, and without PSA it may. It fills some tables (ciphersuites, AES)
+ * several threads from 3.6 on, if built with MBEDTLS_THREADING_C, which what
+ * includes its headers must be compiled with as well; before 3.6 it may not,
+ * and without PSA it may. It fills some tables (ciphersuites, AES)
  * at first use, without a lock: let an exchange over TLS end before the threads
  * begin. After fork() a client is for the parent alone: the child's copy has
  * the same connection and would draw the same random numbers.
@@ -123,8 +126,9 @@ extern "C" {
 /* What every function that can fail returns: 0 good, negative bad. */
 typedef enum puter_result {
     PUTER_OK = 0,
-    PUTER_WAIT = 2,           /* non-blocking clients: wait, then call again */
-    PUTER_ERR_ARGUMENT = -1,  /* the caller's mistake; nothing was sent */
+    PUTER_WAIT = 2,           /* non-blocking clients: wait, then call
+                                 puter_stream_next */
+    PUTER_ERR_ARGUMENT = -1,  /* the caller's mistake; nothing was asked */
     PUTER_ERR_NOMEM = -2,
     PUTER_ERR_RESOLVE = -3,   /* the host's name has no address */
     PUTER_ERR_CONNECT = -4,   /* no address of the host answered */
@@ -223,8 +227,9 @@ typedef struct puter_options {
                                   can then read the token */
     bool allow_plain_http;     /* send the token over http:// to a host, or
                                   through a proxy, that is not this machine */
-    const char *proxy;         /* [http://][user:password@]host[:port], port
-                                  80 where it names none; "" for none (default:
+    const char *proxy;         /* [http://][user:password@]host[:port], user
+                                  and password percent-encoded, port 80 where
+                                  it names none; "" for none (default:
                                   $HTTPS_PROXY for https, $ALL_PROXY, both in
                                   lower case too; not for this machine, the
                                   hosts of $NO_PROXY or a transport of yours) */
@@ -276,19 +281,20 @@ PUTER_API const char *puter_client_tls_version(const puter_client *client);
  * fraction. A session serves for a day from when the certificate was checked,
  * for the same host, port and CA store (unchanged; of a directory, its list of
  * files) and the same Mbed TLS; it comes from and goes to clients that verify.
- * A service may decline it: the handshake is then a whole one. A client keeps
- * its own sessions in memory without being asked. PUTER_ERR_NOT_FOUND where
- * there is none that serves (no path; a file that others may read or own),
- * which is no reason to stop; PUTER_ERR_ARGUMENT where the file cannot be
- * written; PUTER_ERR_NOMEM. */
+ * A service may decline it, and Mbed TLS one of TLS 1.3 after the machine was
+ * restarted: the handshake is then a whole one. A client keeps its own sessions
+ * in memory without being asked. PUTER_ERR_NOT_FOUND where there is none that
+ * serves (no path; a file that others may read or own), which is no reason to
+ * stop; PUTER_ERR_ARGUMENT where the file cannot be written; PUTER_ERR_NOMEM. */
 PUTER_API puter_result puter_session_save(puter_client *client,
                                           const char *path);
 PUTER_API puter_result puter_session_load(puter_client *client,
                                           const char *path);
 
-/* For event loops, on a non-blocking client after PUTER_WAIT: make the call
- * again as soon as the descriptor has one of the events (PUTER_READABLE,
- * PUTER_WRITABLE), and at the latest after so many milliseconds (-1: no limit).
+/* For event loops, on a non-blocking client after PUTER_WAIT: call
+ * puter_stream_next as soon as the descriptor has one of the events
+ * (PUTER_READABLE, PUTER_WRITABLE), and at the latest after so many
+ * milliseconds (-1: no limit).
  * After each PUTER_WAIT the descriptor may be another, even under the same
  * number: with epoll or kqueue, register it afresh.
  * The descriptor is -1 in a pause before a retry, where only time is waited
@@ -311,7 +317,8 @@ typedef enum puter_part_type {
     PUTER_PART_TEXT = 0,  /* text */
     PUTER_PART_IMAGE,     /* text: an https or data URL; or data + size */
     PUTER_PART_VIDEO,     /* text: a URL */
-    PUTER_PART_FILE,      /* text: a path in the user's Puter storage */
+    PUTER_PART_FILE,      /* text: a path in the user's Puter storage, where
+                             the file is already */
     PUTER_PART_JSON       /* text: any content part, as JSON */
 } puter_part_type;
 
@@ -392,8 +399,10 @@ typedef struct puter_tool {
 } puter_tool;
 
 /* A question. All zero but `prompt` or `messages` means the defaults: nothing
- * is sent that is not set. What it points to must stay until the exchange has
- * ended. */
+ * is sent that is not set. It must stay, with what it points to, until the
+ * exchange has ended: for a stream until puter_stream_end. What has no member
+ * here, such as "response_format" for an answer in JSON, goes into extra_args;
+ * headers of the caller's own cannot be sent. */
 typedef struct puter_request {
     const char *prompt;        /* one user turn, after the messages */
     const char *system;        /* one system turn, before them */
@@ -404,7 +413,8 @@ typedef struct puter_request {
                                   the driver (default: the model's) */
     const char *driver;        /* the same, where provider is not set; with
                                   "ai-chat" PUTER_ROUTE_AUTO begins there */
-    bool has_temperature;      /* send `temperature`, zero included */
+    bool has_temperature;      /* send `temperature`, zero included; without
+                                  this it is not sent, whatever it is */
     double temperature;
     int64_t max_tokens;        /* of the answer (default: not sent) */
     const char *reasoning_effort; /* "low", "medium", "high" */
@@ -466,7 +476,7 @@ typedef struct puter_reply {
     bool usage_limited;        /* out of credit: the text is a notice */
     bool blocked;              /* policy: the text is not an answer. Neither
                                   flag is known of a stream */
-    bool complete;             /* the whole reply arrived */
+    bool complete;             /* the whole answer arrived */
     const char *json;          /* as received; of a stream, its lines */
     size_t json_length;
     const void *body;          /* a result that is not JSON (puter_call) */
@@ -480,7 +490,7 @@ typedef enum puter_event_type {
     PUTER_EVENT_REASONING,  /* text + length: more of the model's thinking */
     PUTER_EVENT_TOOL_CALL,  /* tool_call */
     PUTER_EVENT_IMAGE,      /* text + length: its URL */
-    PUTER_EVENT_USAGE,      /* usage */
+    PUTER_EVENT_USAGE,      /* usage, of all rounds of tools so far */
     PUTER_EVENT_COMPACTION, /* text + length: the artifact, JSON */
     PUTER_EVENT_OTHER       /* json: a line of a type unknown here */
 } puter_event_type;
@@ -533,9 +543,9 @@ PUTER_API puter_result puter_stream_end(puter_client *client,
 /* Frees what a reply holds and zeroes it; NULL and {0} are fine. */
 PUTER_API void puter_reply_free(puter_reply *reply);
 
-/* Decodes the picture in a data: URL into the buffer, as much as it holds;
- * gives the picture's whole size in bytes (ask with NULL and 0 first), 0 where
- * the URL is of another kind. */
+/* Decodes the picture in a data: URL, its base64 without percent-encoding, into
+ * the buffer, as much as it holds; gives the picture's whole size in bytes (ask
+ * with NULL and 0 first), 0 where the URL is of another kind. */
 PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
                                    size_t capacity);
 
@@ -612,8 +622,11 @@ PUTER_API puter_result puter_call(puter_client *client,
 PUTER_API puter_result puter_get(puter_client *client, const char *path,
                                  puter_reply *reply);
 
-/* The models on offer with their prices, as JSON in reply.json: {"models":
- * [{id, provider, context, costs, ...}]}; of one provider unless NULL, and of
+/* The models on offer, as JSON in reply.json: {"models": [...]}. Each is
+ * {id, provider, context, costs, ...}, or, from services without prices, the
+ * id alone, a string. Costs are in costs_currency ("usd-cents") for as many
+ * tokens as costs.tokens says; which of them are the input's and the output's,
+ * input_cost_key and output_cost_key say. Of one provider unless NULL, and of
  * one that the service does not know, an empty list. Up to three exchanges,
  * each with its timeouts; only the last, where services have no open list,
  * needs a token. */
@@ -4193,7 +4206,7 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
         break;
     case PUTER__FIELD_CONTENT_ENCODING:
         if (length > 0 && !puter__same_nocase(value, length, "identity"))
-            return puter__http_bad(http, "a compressed body nobody asked for");
+            return puter__http_bad(http, "a compressed body");
         break;
     case PUTER__FIELD_CONNECTION:
         http->close |= puter__list_has(value, length, "close");
@@ -4699,8 +4712,8 @@ static puter_result puter__check_time(puter_client *client)
     if (now >= client->total_deadline)
         return puter__fail(&client->report, PUTER_ERR_TIMEOUT,
                            "the exchange took longer than total_timeout_ms "
-                           "(%d): %s", options->total_timeout_ms,
-                           puter__stage(client));
+                           "(%d): %s; %s", options->total_timeout_ms,
+                           puter__stage(client), puter__after_loss(client));
     if (client->phase == PUTER__PHASE_PAUSE ||
         now < puter__phase_deadline(client))
         return PUTER_OK;
@@ -5074,7 +5087,7 @@ static puter_result puter__tunnel(puter_client *client)
                                  ask->length - client->tunnel_sent);
             client->tunnel_sent += count > 0 ? (size_t)count : 0;
         } else if (puter__read_head(client, &whole) != PUTER_OK) {
-            return client->report.error.result;
+            return puter__fail_connect(client, client->report.error.result);
         } else if (!whole) {
             count = puter__fill(client);
         }
@@ -6177,7 +6190,7 @@ static bool puter__arg(puter_client *client, const char *key)
 static void puter__arg_string(puter_client *client, const char *key,
                               const char *value)
 {
-    if (value != NULL && puter__arg(client, key))
+    if (!puter__is_empty(value) && puter__arg(client, key))
         puter_write_string(&client->out, value);
 }
 
@@ -6198,7 +6211,7 @@ static void puter__arg_model(puter_client *client)
     const char *name = client->request->model, *pinned, *driver;
     puter_writer *out = &client->out;
     size_t i;
-    if (name == NULL || !puter__arg(client, "model"))
+    if (puter__is_empty(name) || !puter__arg(client, "model"))
         return;
     puter_write_raw(out, "\"", 1);
     if (client->route != PUTER_ROUTE_UNIFIED) {
@@ -6807,8 +6820,7 @@ PUTER_API puter_result puter_history_load(puter_history *history,
             puter__fail_memory(&report);
         else if (result != PUTER_OK)
             puter__fail(&report, result,
-                        "history: not a JSON array of messages, each with a "
-                        "role and content");
+                        "history: not messages as puter_history_save writes");
     } else if (result != PUTER_ERR_NOMEM) {
         report.error.result = result = PUTER_ERR_ARGUMENT;
     }
@@ -6851,7 +6863,8 @@ static size_t puter__find_text(const char *line, size_t size,
     stop = puter__plain(text->start, limit);
     if (stop == limit || *stop != '"')
         stop = puter__chars_read(&chars, stop, limit);
-    if (chars.wrong != NULL || end - stop < 3 || stop[1] != '}' || stop[2] != '\n')
+    if (chars.wrong != NULL || end - stop < 3 || stop[1] != '}' ||
+        stop[2] != '\n')
         return 0;
     text->length = (size_t)(stop - text->start);
     text->escaped = chars.escaped;
@@ -7018,9 +7031,9 @@ static puter_result puter__take_span(puter_client *client)
 static puter_result puter__fail_redirect(puter_client *client)
 {
     return puter__fail(&client->report, PUTER_ERR_PROTOCOL,
-                       "%s answered HTTP %d: it points to \"%.*s\", and the "
-                       "token is not sent elsewhere; set api_origin to that "
-                       "if you trust it", client->url.host,
+                       "%s answered HTTP %d: it points to \"%.*s\", where no "
+                       "token is sent; set api_origin to scheme and host of "
+                       "that if you trust it", client->url.host,
                        client->http.status, 150, client->http.location);
 }
 
@@ -8139,14 +8152,14 @@ static puter_result puter__find_result(puter_client *client,
     is_one = !puter__is(*result, PUTER_MISSING) ||
              puter_json_bool(puter__member(root, "success"));
     if (puter__is(root, PUTER_MISSING))
-        is_one = client->answer->body.length == 0 ||
-                 (type[0] != '\0' && !puter__listed("text/* *json*", type));
+        is_one = type[0] != '\0' && !puter__listed("text/* *json*", type);
     return is_one ? PUTER_OK
                   : puter__fail_reply(client, "no result is in it");
 }
 
-/* The text in a result of reading or hearing: {blocks:[{text}]},
- * {pages:[{markdown}]}, {text} or a string. */
+/* The text in a result of reading or hearing: a string, {text}, or else
+ * {blocks:[{text}]} or {pages:[{markdown}]}; among blocks, words repeat what
+ * the lines say. */
 static puter_result puter__read_text(puter_client *client, const char *wanted)
 {
     puter_writer *text = &client->answer->text.writer;
@@ -8158,10 +8171,13 @@ static puter_result puter__read_text(puter_client *client, const char *wanted)
     if (puter__is(value, PUTER_OBJECT))
         value = puter__member(value, "text");
     puter__append_text(text, value);
+    if (text->length > 0)
+        return result;
     for (i = 0; i < puter_json_count(list); i++) {
-        puter_value item = puter__first_of(puter_json_at(list, i), "text",
-                                           "markdown");
-        if (!puter__is(item, PUTER_STRING))
+        puter_value block = puter_json_at(list, i);
+        puter_value item = puter__first_of(block, "text", "markdown");
+        if (!puter__is(item, PUTER_STRING) ||
+            puter__type_is(block, "text/textract:WORD"))
             continue;
         puter__append(text, "\n", text->length > 0);
         puter__append_text(text, item);

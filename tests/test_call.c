@@ -691,6 +691,14 @@ static void test_texts(void)
         {look, "{\"text\":\"One\\ntwo \\ud83d\\ude00\"}",
          "One\ntwo \xF0\x9F\x98\x80"},
         {look, "\"One\"", "One"},
+        /* whole and in parts, lines and the words in them */
+        {look, "{\"blocks\":[{\"text\":\"One\"},{\"text\":\"two\"}],"
+               "\"text\":\"One\\ntwo\"}", "One\ntwo"},
+        {look, "{\"text\":\"\",\"pages\":[{\"markdown\":\"One\"}]}", "One"},
+        {look, "{\"blocks\":[{\"type\":\"text/textract:LINE\","
+               "\"text\":\"One two\"},{\"type\":\"text/textract:WORD\","
+               "\"text\":\"One\"},{\"type\":\"text/textract:WORD\","
+               "\"text\":\"two\"}]}", "One two"},
         {hear, "{\"text\":\"One\",\"language\":\"en\",\"segments\":[]}",
          "One"},
         {hear, "\"One \\ud83d\"", "One \xEF\xBF\xBD"},
@@ -820,6 +828,8 @@ static void test_no_result(void)
         {"text/html", "<h1>Log in</h1>"},
         {"text/plain; charset=utf-8", "Down for maintenance."},
         {NULL, "Down for maintenance."},
+        {NULL, ""},
+        {"text/plain", ""},
         {"application/x-ndjson", "{\"type\":\"text\"}"},
         {"application/json", "{}"},
         {"application/json", "[]"},

@@ -250,9 +250,11 @@ static void test_arguments(void)
                "{" MESSAGES ",\"model\":\"x\",\"max_tokens\":7,\"vision\":true,"
                "\"reasoning_effort\":\"low\",\"verbosity\":\"high\","
                "\"response\":{\"normalize\":true}}");
-    CHECK_IN("empty extra_args");
+    CHECK_IN("empty extra_args, and strings");
     memset(&request, 0, sizeof request);
     request.prompt = "Halo";
+    request.model = request.provider = request.driver = request.system = "";
+    request.reasoning_effort = request.verbosity = "";
     request.extra_args = "{}";
     check_args(&request, "{" MESSAGES "}");
 }

@@ -406,6 +406,8 @@ static void test_redirects(void)
         script_check_failure(client, PUTER_ERR_PROTOCOL);
         CHECK(strstr(puter_last_error(client)->message,
                      "https://other.example/path"));
+        CHECK(strstr(puter_last_error(client)->message,
+                     "set api_origin to scheme and host of that"));
         CHECK_INT(puter_last_error(client)->http_status, statuses[i]);
         CHECK_INT(peer.opens, 1);
         script_close(&peer, client);

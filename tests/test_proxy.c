@@ -282,6 +282,20 @@ static void test_no(void)
     }
 }
 
+/* Something else than a proxy. */
+static void test_no_proxy_at_all(void)
+{
+    script peer = {0};
+    puter_client *client = open_through(&peer, "https://example.org", PROXY);
+    CHECK_IN("no HTTP from the proxy");
+    script_text(&peer, "SSH-2.0-dropbear\r\n");
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_PROTOCOL);
+    check_message(client, PUTER_ERR_PROTOCOL);
+    CHECK(strstr(puter_last_error(client)->message,
+                 "the proxy: the reply of proxy.example is not valid HTTP"));
+    script_close(&peer, client);
+}
+
 /* A connection that ends within the proxy's answer, at any byte. */
 static void test_early_ends(void)
 {
@@ -916,6 +930,7 @@ int main(void)
     test_bad_proxies();
     test_yes();
     test_no();
+    test_no_proxy_at_all();
     test_early_ends();
     test_lost_behind_yes();
     test_secure_transport();

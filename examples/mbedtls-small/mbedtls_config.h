@@ -90,8 +90,9 @@
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION
 #define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
 
-/* A server may send records of 16 KB (RFC 8446, 5.1), and does; what is sent
- * goes in smaller ones. */
+/* A server may send records of 16 KB (RFC 8446, 5.1), and does: with less,
+ * define MBEDTLS_SSL_MAX_FRAGMENT_LENGTH too, to ask it for smaller ones. What
+ * is sent goes in such. */
 #define MBEDTLS_SSL_IN_CONTENT_LEN 16384
 #define MBEDTLS_SSL_OUT_CONTENT_LEN 2048
 
