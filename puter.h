@@ -285,7 +285,8 @@ PUTER_API const char *puter_client_tls_version(const puter_client *client);
  * restarted: the handshake is then a whole one. A client keeps its own sessions
  * in memory without being asked. PUTER_ERR_NOT_FOUND where there is none that
  * serves (no path; a file that others may read or own), which is no reason to
- * stop; PUTER_ERR_ARGUMENT where the file cannot be written; PUTER_ERR_NOMEM. */
+ * stop; PUTER_ERR_ARGUMENT where the file cannot be written; PUTER_ERR_NOMEM.
+ */
 PUTER_API puter_result puter_session_save(puter_client *client,
                                           const char *path);
 PUTER_API puter_result puter_session_load(puter_client *client,
