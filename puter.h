@@ -3279,11 +3279,13 @@ static uint64_t puter__mark(uint64_t mark, const void *data, size_t size)
 static uint64_t puter__store_mark(const puter_options *options,
                                   const char *path)
 {
-    uint64_t mark = 14695981039346656037u;
+    const void *data = options->ca_data;
+    size_t size = options->ca_size;
+    uint64_t mark = 0;
 #ifndef PUTER_NO_STDIO
     struct stat about;
     int64_t facts[4];
-    if (options->ca_data == NULL) {
+    if (data == NULL) {
         if (path == NULL || stat(path, &about) != 0)
             return 0;
         facts[0] = (int64_t)about.st_ino;
@@ -3291,11 +3293,12 @@ static uint64_t puter__store_mark(const puter_options *options,
         facts[2] = (int64_t)about.st_mtime;
         facts[3] = (int64_t)about.st_ctime;
         mark = puter__mark(mark, path, strlen(path));
-        return puter__mark(mark, facts, sizeof facts);
+        data = facts;
+        size = sizeof facts;
     }
 #endif
     (void)path;
-    return puter__mark(mark, options->ca_data, options->ca_size);
+    return puter__mark(mark, data, size);
 }
 
 /* Offers the store's certificates to the chain; fails where the store cannot
@@ -7702,17 +7705,12 @@ static puter_result puter__fail_session(puter_client *client, const char *path,
 
 #define PUTER__SESSION_MAX 32768
 
-/* What stands in a session's file between its head and the session: when the
- * certificate was checked, the mark of the store that it was held against, and
- * a mark of both and the session: Mbed TLS takes damaged ones for whole. */
-typedef int64_t puter__session_facts[3];
-
-static int64_t puter__session_mark(const puter__session_facts facts,
-                                   const char *text, size_t size)
-{
-    uint64_t mark = puter__mark((uint64_t)size, facts, 2 * sizeof *facts);
-    return (int64_t)puter__mark(mark, text, size);
-}
+/* What stands in a session's file between its head and the session. Behind that
+ * is a mark of all: Mbed TLS takes damaged sessions for whole. */
+typedef struct puter__session_facts {
+    int64_t checked;     /* when the certificate was */
+    uint64_t store_mark; /* of the store that it was held against */
+} puter__session_facts;
 
 /* What the file begins with: whom it is for. */
 static void puter__session_head(const puter_client *client, puter_writer *out)
@@ -7781,15 +7779,16 @@ static const char *puter__session_take(puter_client *client,
 {
     puter__tls *tls = &client->tls;
     puter__session_facts facts;
-    size_t at = head->length + sizeof facts;
+    uint64_t mark;
+    size_t at = head->length + sizeof facts, end;
     if (!puter__starts(data->text, head->text))
         return "it is none, or for another host";
-    memcpy(facts, data->text + head->length, sizeof facts); /* there is room */
-    if (data->length < at ||
-        facts[2] != puter__session_mark(facts, data->text + at,
-                                        data->length - at))
+    end = data->length - sizeof mark;
+    memcpy(&facts, data->text + head->length, sizeof facts); /* there is room */
+    memcpy(&mark, data->text + end, sizeof mark);
+    if (end < at || mark != puter__mark(0, data->text, end))
         return "it is damaged";
-    if (!puter__tls_still_checked(tls, facts[0], (uint64_t)facts[1]))
+    if (!puter__tls_still_checked(tls, facts.checked, facts.store_mark))
         return "it is a day old, or by another CA store";
     if (!tls->ready && puter__tls_configure(tls) != 0) {
         puter__tls_free(tls); /* for the next connection to try again */
@@ -7800,12 +7799,12 @@ static const char *puter__session_take(puter_client *client,
     tls->has_session = true;
     if (mbedtls_ssl_session_load(&tls->session,
                                  (unsigned char *)data->text + at,
-                                 data->length - at) != 0) {
+                                 end - at) != 0) {
         puter__tls_forget_session(tls);
         return "this Mbed TLS cannot use it";
     }
-    tls->checked = facts[0];
-    tls->store_mark = (uint64_t)facts[1];
+    tls->checked = facts.checked;
+    tls->store_mark = facts.store_mark;
     return NULL;
 }
 
@@ -7814,8 +7813,9 @@ PUTER_API puter_result puter_session_save(puter_client *client,
 {
     puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
-    puter__session_facts facts = {0, 0, 0};
-    size_t at, size = 0;
+    puter__session_facts facts;
+    uint64_t mark;
+    size_t size = 0;
     int error = 0;
     if (result != PUTER_OK)
         return result;
@@ -7824,23 +7824,21 @@ PUTER_API puter_result puter_session_save(puter_client *client,
                                    path == NULL ? "no path"
                                                 : "there was no verified "
                                                   "connection to resume");
+    facts.checked = client->tls.checked;
+    facts.store_mark = client->tls.store_mark;
     puter__session_head(client, &out);
-    mbedtls_ssl_session_save(&client->tls.session, NULL, 0, &size);
-    facts[0] = client->tls.checked;
-    facts[1] = (int64_t)client->tls.store_mark;
-    at = out.length;
-    puter__append(&out, facts, sizeof facts); /* the last is still to come */
-    if (!puter__reserve(&out, size)) {
+    puter__append(&out, &facts, sizeof facts);
+    if (!puter__reserve(&out, PUTER__SESSION_MAX)) {
         error = ENOMEM;
-    } else if (mbedtls_ssl_session_save(&client->tls.session,
-                                        (unsigned char *)out.text + out.length,
-                                        size, &size) != 0) {
+    } else if (mbedtls_ssl_session_save(
+                   &client->tls.session, (unsigned char *)out.text + out.length,
+                   PUTER__SESSION_MAX - out.length - sizeof mark, &size) != 0) {
         result =
             puter__fail_session(client, path, "this Mbed TLS cannot use it");
     } else {
-        facts[2] = puter__session_mark(facts, out.text + out.length, size);
-        memcpy(out.text + at, facts, sizeof facts);
         out.length += size;
+        mark = puter__mark(0, out.text, out.length);
+        puter__append(&out, &mark, sizeof mark);
         error = puter__file_replace(path, &out);
     }
     if (error == ENOMEM)

@@ -2044,13 +2044,10 @@ static size_t moment_in(const script_bytes *whole)
 /* Gives a file that was changed the mark of one that was written like that. */
 static void seal(script_bytes *whole)
 {
-    size_t from = moment_in(whole);
-    puter__session_facts facts;
-    const char *session = whole->bytes + from + sizeof facts;
-    memcpy(facts, whole->bytes + from, sizeof facts);
-    facts[2] = puter__session_mark(facts, session,
-                                   whole->length - from - sizeof facts);
-    memcpy(whole->bytes + from, facts, sizeof facts);
+    uint64_t mark;
+    size_t end = whole->length - sizeof mark;
+    mark = puter__mark(0, whole->bytes, end);
+    memcpy(whole->bytes + end, &mark, sizeof mark);
 }
 
 /* The same file, as if the certificate had been checked then. */
