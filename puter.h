@@ -1341,7 +1341,7 @@ static void puter__natural_subtract(puter__natural *a, const puter__natural *b)
 typedef struct puter__decimal {
     unsigned char digit[769];
     int count;
-    int64_t point;
+    int point;
     bool negative;
 } puter__decimal;
 
@@ -1350,7 +1350,7 @@ static void puter__decimal_read(puter__decimal *d, const char *text,
 {
     size_t i;
     bool fraction = false, beyond = false, negative = false;
-    int64_t exponent = 0;
+    int exponent = 0;
     d->count = 0;
     d->point = 0;
     d->negative = text[0] == '-';
@@ -1377,8 +1377,9 @@ static void puter__decimal_read(puter__decimal *d, const char *text,
         i++; /* the E */
     if (i < length && (text[i] == '-' || text[i] == '+'))
         negative = text[i++] == '-';
-    for (; i < length && exponent < INT32_MAX; i++)
-        exponent = exponent * 10 + (text[i] - '0');
+    for (; i < length; i++) /* up to what no count of digits makes up for */
+        exponent = exponent < 100000000 ? exponent * 10 + (text[i] - '0')
+                                        : 1000000000;
     d->point += negative ? -exponent : exponent;
 }
 
@@ -1388,7 +1389,7 @@ static void puter__decimal_read(puter__decimal *d, const char *text,
 static double puter__decimal_divide(const puter__decimal *d)
 {
     puter__natural upper, lower;
-    int exponent = (int)d->point - d->count, shift, precision, order, i;
+    int exponent = d->point - d->count, shift, precision, order, i;
     uint64_t mantissa = 0;
     double result;
     puter__natural_set(&upper, 0, 0);
@@ -1430,7 +1431,7 @@ static double puter__read_double(const char *text, size_t length)
     int exponent, i;
     double result, power = 1;
     puter__decimal_read(&d, text, length);
-    exponent = (int)(d.point - d.count);
+    exponent = d.point - d.count;
     if (d.count == 0 || d.point < -330) {
         result = 0;
     } else if (d.point > 310) {
