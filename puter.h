@@ -1927,14 +1927,14 @@ static const char *puter__read_fail(puter__reading *r, const char *at,
     return puter__read_stop(r, at, wrong, PUTER_ERR_PROTOCOL);
 }
 
-static bool puter__nodes_grow(puter__reading *r, const char *at)
+static bool puter__nodes_grow(puter__reading *r)
 {
     puter_json *json = r->json;
     size_t capacity = json->capacity + json->capacity / 2 + 16;
     puter__node *nodes = (puter__node *)PUTER_REALLOC(
         json->nodes, capacity * sizeof *nodes);
     if (nodes == NULL) {
-        puter__read_stop(r, at, "out of memory", PUTER_ERR_NOMEM);
+        r->result = PUTER_ERR_NOMEM; /* which says it all */
         return false;
     }
     r->node = nodes + json->capacity;
@@ -1948,7 +1948,7 @@ static inline puter__node *puter__node_add(puter__reading *r, uint32_t info,
                                            const char *start, const char *end)
 {
     puter__node *node;
-    if (r->node == r->limit && !puter__nodes_grow(r, start))
+    if (r->node == r->limit && !puter__nodes_grow(r))
         return NULL;
     node = r->node++;
     node->start = (uint32_t)(start - r->text);
