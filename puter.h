@@ -2220,6 +2220,7 @@ static inline const char *puter__read_key(puter__reading *r, const char *p)
 static inline const char *puter__read_value(puter__reading *r, const char *p,
                                             bool *opened)
 {
+    char closing;
     *opened = false;
     p = puter__space(p, r->end);
     if (p == r->end)
@@ -2234,19 +2235,17 @@ static inline const char *puter__read_value(puter__reading *r, const char *p,
     case 'n':
         return puter__read_word(r, p, "null", PUTER_NULL);
     case '{':
-        p = puter__read_open(r, p, PUTER_OBJECT);
-        if (p == NULL)
-            return NULL;
-        p = puter__space(p, r->end);
-        *opened = p == r->end || *p != '}';
-        return *opened ? puter__read_key(r, p) : puter__read_close(r, p);
     case '[':
-        p = puter__read_open(r, p, PUTER_ARRAY);
+        closing = *p == '{' ? '}' : ']';
+        p = puter__read_open(r, p,
+                             closing == '}' ? PUTER_OBJECT : PUTER_ARRAY);
         if (p == NULL)
             return NULL;
         p = puter__space(p, r->end);
-        *opened = p == r->end || *p != ']';
-        return *opened ? p : puter__read_close(r, p);
+        *opened = p == r->end || *p != closing;
+        if (!*opened)
+            return puter__read_close(r, p);
+        return closing == '}' ? puter__read_key(r, p) : p;
     default:
         if (*p == '-' || puter__is_digit(*p))
             return puter__read_number(r, p);
