@@ -762,7 +762,6 @@ PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 #include <errno.h>
 #include <fcntl.h>
 #include <float.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -2971,15 +2970,14 @@ static int puter__socket_failure(int want)
 static int puter__socket_read(void *ctx, void *buffer, size_t size)
 {
     puter__socket *s = (puter__socket *)ctx;
-    ssize_t count = recv(s->fd, buffer, size < INT_MAX ? size : INT_MAX, 0);
+    ssize_t count = recv(s->fd, buffer, size, 0);
     return count >= 0 ? (int)count : puter__socket_failure(PUTER_WANT_READ);
 }
 
 static int puter__socket_write(void *ctx, const void *data, size_t size)
 {
     puter__socket *s = (puter__socket *)ctx;
-    ssize_t count = send(s->fd, data, size < INT_MAX ? size : INT_MAX,
-                         PUTER__SEND_FLAGS);
+    ssize_t count = send(s->fd, data, size, PUTER__SEND_FLAGS);
     return count >= 0 ? (int)count : puter__socket_failure(PUTER_WANT_WRITE);
 }
 

@@ -6,6 +6,7 @@
  * What is looked for stands nowhere in this program as it is, or it would be
  * given_back here. */
 #define _POSIX_C_SOURCE 200809L
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
