@@ -2858,12 +2858,11 @@ static puter_result puter__socket_resolve(puter__socket *s, const char *host,
     s->next = s->problem = 0;
     if (error == EAI_MEMORY)
         return puter__fail_memory(s->report);
-    if (error != 0 || s->count == 0)
+    if (error != 0)
         return puter__fail(s->report, PUTER_ERR_RESOLVE,
                            "resolve %s: %s; check the name and the network",
                            host, error == EAI_SYSTEM ? strerror(errno)
-                                 : error != 0        ? gai_strerror(error)
-                                                     : "no address");
+                                                     : gai_strerror(error));
     return PUTER_OK;
 }
 

@@ -241,8 +241,8 @@ static const fault faults[] = {
      "resolve host.test: "},
     {"a resolver out of memory", LOOKUP, EAI_MEMORY, 0, 1, PUTER_ERR_NOMEM,
      "out of memory"},
-    {"a name without address", NO_CALL, 0, 0, 0, PUTER_ERR_RESOLVE,
-     "no address"},
+    {"a name without address", NO_CALL, 0, 0, 0, PUTER_ERR_CONNECT,
+     TRIED("0")},
     /* the socket */
     {"no descriptor left", SOCKET, EMFILE, 0, 2, PUTER_ERR_CONNECT,
      TRIED("2")},
