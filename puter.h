@@ -960,16 +960,12 @@ static int puter__hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Four hexadecimal digits, or -1. */
-static int puter__hex4(const char *text)
+/* The value of so many; below 0 where one is none. */
+static int puter__hex(const char *text, int count)
 {
-    int value = 0, i;
-    for (i = 0; i < 4; i++) {
-        int digit = puter__hex_digit(text[i]);
-        if (digit < 0)
-            return -1;
-        value = value * 16 + digit;
-    }
+    int value = 0;
+    for (; count > 0; count--)
+        value = value * 16 | puter__hex_digit(*text++);
     return value;
 }
 
@@ -1604,7 +1600,7 @@ static size_t puter__secret_at(const puter__report *report, const char *text,
             at++;
         else if (length - at >= 6 && text[at] == '\\' &&
                  text[at + 1] == 'u' &&
-                 puter__hex4(text + at + 2) == secret[same])
+                 puter__hex(text + at + 2, 4) == secret[same])
             at += 6;
         else if (length - at >= 2 && text[at] == '\\' &&
                  text[at + 1] == secret[same])
@@ -1976,8 +1972,8 @@ static char puter__escape(char letter)
 /* The UTF-16 unit that is escaped at `p`; -1: none is. */
 static int puter__escaped_unit(const char *p, const char *end)
 {
-    return end - p >= 6 && p[1] == 'u' && p[0] == '\\' ? puter__hex4(p + 2)
-                                                      : -1;
+    return end - p >= 6 && p[1] == 'u' && p[0] == '\\' ? puter__hex(p + 2, 4)
+                                                       : -1;
 }
 
 /* The same of a low surrogate, without its mark. */
@@ -8498,10 +8494,8 @@ static void puter__keep_user(puter_client *client, const char *text,
     }
     for (i = 0; i < length; i++) {
         int byte = 0;
-        if (text[i] == '%') { /* behind the text are at least "@" and a NUL */
-            const char hex[4] = {'0', '0', text[i + 1], text[i + 2]};
-            byte = puter__hex4(hex);
-        }
+        if (text[i] == '%') /* behind the text are at least "@" and a NUL */
+            byte = puter__hex(text + i + 1, 2);
         *out++ = byte > 0 ? (char)byte : text[i];
         i += byte > 0 ? 2 : 0;
     }
