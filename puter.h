@@ -969,6 +969,18 @@ static int puter__hex(const char *text, int count)
     return value;
 }
 
+/* The number at `*text`, which is moved behind its digits, where something else
+ * stands; INT64_MAX where it is too large. */
+static int64_t puter__read_digits(const char **text)
+{
+    int64_t number = 0;
+    for (; puter__is_digit(**text); ++*text)
+        number = number > (INT64_MAX - 9) / 10
+                     ? INT64_MAX
+                     : number * 10 + (**text - '0');
+    return number;
+}
+
 static bool puter__is_empty(const char *text)
 {
     return text == NULL || text[0] == '\0';
@@ -2579,13 +2591,11 @@ static puter_value puter__member(puter_value value, const char *key)
 static puter_value puter__json_index(puter_value value, const char **path)
 {
     const char *p = *path + 1, *digits = p;
-    size_t index = 0;
-    for (; puter__is_digit(*p) && index < PUTER__DOCUMENT_MAX / 16; p++)
-        index = index * 10 + (size_t)(*p - '0');
+    int64_t index = puter__read_digits(&p);
     *path = p + (*p == ']');
     return p > digits && *p == ']' && strchr(".[", p[1]) != NULL &&
-                   puter__is(value, PUTER_ARRAY)
-               ? puter_json_at(value, index)
+                   puter__is(value, PUTER_ARRAY) && index < UINT32_MAX
+               ? puter_json_at(value, (size_t)index)
                : puter__value(NULL, 0);
 }
 
@@ -2710,6 +2720,7 @@ static bool puter__url_host(puter__url *url, const char *host, size_t length)
 static bool puter__url_authority(puter__url *url, const char *host)
 {
     const char *end, *after;
+    int64_t port;
     size_t path;
     if (!puter__is_graphic(host, "?#@\\\"<>"))
         return false;
@@ -2720,18 +2731,18 @@ static bool puter__url_authority(puter__url *url, const char *host)
         !puter__url_host(url, host, (size_t)(end - host)))
         return false;
     after = end + url->ipv6;
-    url->port = puter__url_default_port(url);
+    port = puter__url_default_port(url);
     if (*after == ':') {
-        url->port = 0;
-        while (puter__is_digit(*++after) && url->port <= 65535)
-            url->port = url->port * 10 + (*after - '0');
+        after++;
+        port = puter__read_digits(&after);
     }
     path = strlen(after);
     while (path > 0 && after[path - 1] == '/')
         path--;
     if ((*after != '\0' && *after != '/') || path >= sizeof url->path ||
-        url->port < 1 || url->port > 65535)
+        port < 1 || port > 65535)
         return false;
+    url->port = (int)port;
     memcpy(url->path, after, path);
     return true;
 }
@@ -4098,7 +4109,8 @@ static puter__http_step puter__http_status(puter__http *http, const char *line,
         return puter__http_bad(http, "no HTTP/1.1 status line; is this the "
                                      "address of a Puter API?");
     http->close = line[7] == '0'; /* HTTP/1.0 (RFC 9112 section 9.3) */
-    http->status = (int)strtol(line + 9, NULL, 10);
+    line += 9;
+    http->status = (int)puter__read_digits(&line);
     http->state = PUTER__HEADER;
     return PUTER__STEP_LINE;
 }
@@ -4108,15 +4120,12 @@ static puter__http_step puter__http_status(puter__http *http, const char *line,
 static puter__http_step puter__http_length(puter__http *http, const char *value,
                                            size_t length)
 {
-    size_t i;
+    const char *p = value;
     if (http->has_length)
         return puter__http_bad(http, "a second Content-Length");
     http->has_length = true;
-    http->left = 0;
-    for (i = 0; i < length && puter__is_digit(value[i]) &&
-                http->left <= (INT64_MAX - 9) / 10; i++)
-        http->left = http->left * 10 + (value[i] - '0');
-    return i > 0 && i == length
+    http->left = puter__read_digits(&p);
+    return length > 0 && p == value + length && http->left < INT64_MAX
                ? PUTER__STEP_LINE
                : puter__http_bad(http, "a Content-Length that is no number");
 }
@@ -4151,14 +4160,10 @@ static bool puter__list_has(const char *list, size_t length, const char *member)
 static void puter__http_retry_after(puter__http *http, const char *value,
                                     size_t length)
 {
-    int seconds = 0;
-    size_t i;
-    for (i = 0; i < length && seconds < 86400; i++) {
-        if (!puter__is_digit(value[i]))
-            return;
-        seconds = seconds * 10 + (value[i] - '0');
-    }
-    http->retry_after_ms = seconds < 86400 ? seconds * 1000 : 86400000;
+    const char *p = value;
+    int64_t seconds = puter__read_digits(&p);
+    if (p == value + length)
+        http->retry_after_ms = seconds < 86400 ? (int)seconds * 1000 : 86400000;
 }
 
 /* The fields that mean something here; all others are skipped. */
@@ -8438,7 +8443,7 @@ static bool puter__no_proxy_covers(const char *name, const char *end,
     if (stop == NULL)
         stop = end;
     port = stop + (*stop == ']');
-    if (*port == ':' && strtol(port + 1, NULL, 10) != url->port)
+    if (*port++ == ':' && puter__read_digits(&port) != url->port)
         return false;
     name += brackets;
     length = (size_t)(stop - name);
