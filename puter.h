@@ -7571,13 +7571,13 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
     return PUTER_OK;
 }
 
-/* One event (whose other members stay as they are), the end, or a failure;
- * waits unless it may not. */
-static int puter__next(puter_client *client, puter_event *event, bool waits)
+/* One event (whose other members stay as they are), the end, or a failure. For
+ * no event it goes on, and waits, to the end. */
+static int puter__next(puter_client *client, puter_event *event)
 {
     puter_result result;
     for (;;) {
-        int due = puter__due(client);
+        int due = event != NULL ? puter__due(client) : 0;
         if (due != 0) {
             puter__tell(client, event, due);
             puter__forget_error(client); /* one of what comes behind it */
@@ -7593,7 +7593,7 @@ static int puter__next(puter_client *client, puter_event *event, bool waits)
             result = puter__step(client);
         }
         if (result == PUTER_WAIT) {
-            if (!waits)
+            if (event != NULL && client->options.nonblocking)
                 return PUTER_WAIT;
             result = puter__wait(client);
             if (result < 0)
@@ -7676,12 +7676,10 @@ static puter_result puter__exchange(puter_client *client, puter__kind kind,
                                     puter__reader *read, const char *wanted,
                                     puter_reply *reply)
 {
-    puter_event event = PUTER__ZERO;
     puter_result result = puter__begin(client, kind);
     if (result != PUTER_OK)
         return result;
-    while (puter__next(client, &event, true) == 1)
-        continue;
+    puter__next(client, NULL);
     if (client->phase == PUTER__PHASE_REPLIED && read != NULL &&
         (read(client, wanted) != PUTER_OK ||
          puter__check_answer(client) != PUTER_OK))
@@ -8010,7 +8008,7 @@ PUTER_API int puter_stream_next(puter_client *client, puter_event *event)
         puter__start_clocks(client); /* it was the caller who was away */
     return result != PUTER_OK
                ? (int)result
-               : puter__next(client, event, !client->options.nonblocking);
+               : puter__next(client, event);
 }
 
 PUTER_API puter_result puter_stream_end(puter_client *client,
