@@ -986,6 +986,11 @@ static bool puter__is_empty(const char *text)
     return text == NULL || text[0] == '\0';
 }
 
+static const char *puter__or_empty(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
 static bool puter__same(const char *a, const char *b)
 {
     return a != NULL && strcmp(a, b) == 0;
@@ -1595,8 +1600,7 @@ PUTER_API const char *puter_result_name(puter_result result)
 typedef struct puter__report {
     puter_error error;
     size_t length; /* of error.message, while that is put together */
-    const char *secret;
-    size_t secret_length;
+    const char *secret; /* or NULL */
 } puter__report;
 
 /* How many bytes at `text` are the secret, or its beginning, as it is or with
@@ -1605,9 +1609,9 @@ typedef struct puter__report {
 static size_t puter__secret_at(const puter__report *report, const char *text,
                                size_t length)
 {
-    const char *secret = report->secret;
+    const char *secret = puter__or_empty(report->secret);
     size_t at = 0, same = 0;
-    for (; at < length && same < report->secret_length; same++) {
+    for (; at < length && secret[same] != '\0'; same++) {
         if (text[at] == secret[same])
             at++;
         else if (length - at >= 6 && text[at] == '\\' &&
@@ -1620,7 +1624,7 @@ static size_t puter__secret_at(const puter__report *report, const char *text,
         else
             break;
     }
-    return same >= 8 || same == report->secret_length ? at : 0;
+    return same >= 8 || secret[same] == '\0' ? at : 0;
 }
 
 /* Whether a character steers a terminal: C0, DEL, C1 (U+0080 to U+009F). */
@@ -5280,11 +5284,6 @@ static bool puter__piece_add(puter__answer *answer, size_t size,
     return true;
 }
 
-static const char *puter__or_empty(const char *text)
-{
-    return text != NULL ? text : "";
-}
-
 /* A string decoded, any other value as its JSON; of null nothing. */
 static void puter__append_any(puter_writer *writer, puter_value value)
 {
@@ -8417,10 +8416,7 @@ static void puter__adopt_strings(puter_client *client)
         const char **string = puter__string(o, i);
         *string = puter__adopt(client, *string, puter__strings[i].variable);
     }
-    if (o->token != NULL) {
-        client->report.secret = o->token;
-        client->report.secret_length = strlen(o->token);
-    }
+    client->report.secret = o->token;
 }
 
 /* -- the proxy -- */
