@@ -1914,28 +1914,21 @@ typedef struct puter__reading {
     const char *copied; /* up to here it is in the document's copy */
     uint32_t parent; /* the open container; PUTER__TOP outside of all */
     int depth;
-    const char *at;    /* where it ended, or what is wrong is */
-    const char *wrong; /* what is; NULL: nothing */
-    puter_result result;
+    const char *at;       /* where something is wrong... */
+    const char *wrong;    /* ...what... */
+    puter_result failure; /* ...and what that comes to */
 } puter__reading;
 
 #define PUTER__TOP UINT32_MAX
 
 /* The functions that read from `p` on give where they ended; NULL after a
  * failure. */
-static const char *puter__read_stop(puter__reading *r, const char *at,
-                                    const char *wrong, puter_result result)
-{
-    r->at = at;
-    r->wrong = wrong;
-    r->result = result;
-    return NULL;
-}
-
 static const char *puter__read_fail(puter__reading *r, const char *at,
                                     const char *wrong)
 {
-    return puter__read_stop(r, at, wrong, PUTER_ERR_PROTOCOL);
+    r->at = at;
+    r->wrong = wrong;
+    return NULL;
 }
 
 static bool puter__nodes_grow(puter__reading *r)
@@ -1945,7 +1938,7 @@ static bool puter__nodes_grow(puter__reading *r)
     puter__node *nodes = (puter__node *)PUTER_REALLOC(
         json->nodes, capacity * sizeof *nodes);
     if (nodes == NULL) {
-        r->result = PUTER_ERR_NOMEM; /* which says it all */
+        r->failure = PUTER_ERR_NOMEM; /* which says it all */
         return false;
     }
     r->node = nodes + json->capacity;
@@ -2183,8 +2176,10 @@ static const char *puter__read_open(puter__reading *r, const char *p,
                                     puter_type type)
 {
     puter__node *node;
-    if (++r->depth > PUTER__DEPTH_MAX)
-        return puter__read_stop(r, p, "nested too deeply", PUTER_ERR_LIMIT);
+    if (++r->depth > PUTER__DEPTH_MAX) {
+        r->failure = PUTER_ERR_LIMIT;
+        return puter__read_fail(r, p, "nested too deeply");
+    }
     node = puter__node_add(r, type, p, p);
     if (node == NULL)
         return NULL;
@@ -2296,6 +2291,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     r->json = json;
     r->text = r->copied = text;
     r->parent = PUTER__TOP;
+    r->failure = PUTER_ERR_PROTOCOL; /* most are */
     r->node = r->limit = json->nodes;
     if (json->capacity > 0) /* else it is NULL, to which nothing is added */
         r->limit += json->capacity;
@@ -2304,8 +2300,8 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     for (i = 0; i < PUTER__COUNT(json->cursor); i++)
         json->cursor[i].parent = SIZE_MAX;
     if (length > PUTER__DOCUMENT_MAX) {
-        puter__read_stop(r, text, "longer than 512 MiB", PUTER_ERR_LIMIT);
-        return r->result;
+        puter__read_fail(r, text, "longer than 512 MiB");
+        return PUTER_ERR_LIMIT;
     }
     r->end = text + length;
     if (length >= 3 && memcmp(text, PUTER__BOM, 3) == 0)
@@ -2318,13 +2314,14 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     if (r->node != NULL)
         json->count = (size_t)(r->node - json->nodes);
     if (p == NULL)
-        return r->result;
+        return r->failure;
     if (json->copy != NULL)
         puter__copy_up_to(r, p);
-    r->at = puter__space(p, r->end);
-    if (r->at != r->end)
-        puter__read_fail(r, r->at, "more text after the document");
-    return r->result;
+    p = puter__space(p, r->end);
+    if (p == r->end)
+        return PUTER_OK;
+    puter__read_fail(r, p, "more text after the document");
+    return PUTER_ERR_PROTOCOL;
 }
 
 /* The same, where what is wrong is told. */
