@@ -4545,7 +4545,7 @@ struct puter_client {
     size_t out_start;        /* the head is laid out to end at the body */
     size_t sent;             /* up to where */
     size_t tunnel_sent;      /* of what asks the proxy, in scratch */
-    char *proxy_user;        /* "user:password", or NULL */
+    puter_writer proxy_user; /* "user:password", or empty */
 
     char *input;             /* PUTER__INPUT_SIZE bytes for a client's life */
     size_t input_begin;
@@ -5029,16 +5029,16 @@ static puter_result puter__connected(puter_client *client)
 static void puter__write_connect(puter_client *client)
 {
     puter_writer *out = &client->scratch;
-    const char *user = client->proxy_user;
+    const puter_writer *user = &client->proxy_user;
     puter__rewind(out);
-    puter__reserve(out, 1024 + 2 * (user != NULL ? strlen(user) : 0));
+    puter__reserve(out, 1024 + 2 * user->length);
     puter__append_string(out, "CONNECT ");
     puter__append_authority(out, &client->url, 0, true);
     puter__append_string(out, " HTTP/1.1\r\nHost: ");
     puter__append_authority(out, &client->url, 0, true);
-    if (user != NULL) {
+    if (user->length > 0) {
         puter__append_string(out, "\r\nProxy-Authorization: Basic ");
-        puter__append_base64(out, user, strlen(user));
+        puter__append_base64(out, user->text, user->length);
     }
     puter__append_string(out, "\r\n\r\n");
     client->tunnel_sent = 0;
@@ -8477,27 +8477,25 @@ static const char *puter__proxy_text(const puter_client *client)
                         : puter__environment(options, "ALL_PROXY", "all_proxy");
 }
 
-/* Keeps "user:password", its %XX decoded. */
+/* Keeps "user:password", its %XX decoded; room first, so that it does not grow
+ * and leave copies behind. */
 static void puter__keep_user(puter_client *client, const char *text,
                              size_t length)
 {
-    char *out = (char *)PUTER_MALLOC(length + 2);
+    puter_writer *user = &client->proxy_user;
     size_t i;
-    client->proxy_user = out;
-    if (out == NULL) {
-        puter__fail_client_memory(client);
-        return;
-    }
+    puter__reserve(user, length + 1);
     for (i = 0; i < length; i++) {
         int byte = 0;
         if (text[i] == '%') /* behind the text are at least "@" and a NUL */
             byte = puter__hex(text + i + 1, 2);
-        *out++ = byte > 0 ? (char)byte : text[i];
+        puter__append_char(user, byte > 0 ? (char)byte : text[i]);
         i += byte > 0 ? 2 : 0;
     }
     if (memchr(text, ':', length) == NULL)
-        *out++ = ':'; /* RFC 7617 has one always */
-    *out = '\0';
+        puter__append_char(user, ':'); /* RFC 7617 has one always */
+    if (user->result != PUTER_OK)
+        puter__fail_client_memory(client);
 }
 
 /* The token must not leave this machine for all to read. */
@@ -8656,7 +8654,7 @@ PUTER_API void puter_close(puter_client *client)
     PUTER_FREE(client->input);
     for (i = 0; i < PUTER__COUNT(puter__strings); i++)
         puter__release(*puter__string(&client->options, i));
-    puter__release(client->proxy_user);
+    puter__wipe_free(&client->proxy_user);
     puter__wipe_free(&client->scratch);
     puter__wipe(client, sizeof *client);
     PUTER_FREE(client);
