@@ -1821,9 +1821,10 @@ PUTER_API void puter_write_string(puter_writer *writer, const char *text)
         puter_write_chars(writer, text, strlen(text));
 }
 
+/* An infinity less itself is NaN, as is all that NaN is in. */
 static bool puter__is_finite(double number)
 {
-    return number >= -DBL_MAX && number <= DBL_MAX;
+    return number - number == 0;
 }
 
 PUTER_API void puter_write_number(puter_writer *writer, double number)
