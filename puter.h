@@ -5526,10 +5526,8 @@ static void puter__count_cents(puter_usage *usage, puter_value value,
     if (!puter__is(value, PUTER_NUMBER))
         return;
     usage->usd_cents += puter_json_number(value) / parts;
-    if (usage->usd_cents > DBL_MAX)
-        usage->usd_cents = DBL_MAX;
-    if (usage->usd_cents < -DBL_MAX)
-        usage->usd_cents = -DBL_MAX;
+    if (!puter__is_finite(usage->usd_cents))
+        usage->usd_cents = usage->usd_cents > 0 ? DBL_MAX : -DBL_MAX;
     usage->has_usd_cents = true;
 }
 
