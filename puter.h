@@ -7807,32 +7807,33 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     puter__session_facts facts;
     uint64_t mark;
     size_t size = 0;
+    const char *wrong = NULL;
     int error = 0;
     if (result != PUTER_OK)
         return result;
-    if (path == NULL || !client->tls.has_session)
-        return puter__fail_session(client, path,
-                                   path == NULL ? "no path"
-                                                : "there was no verified "
-                                                  "connection to resume");
     facts.checked = client->tls.checked;
     facts.store_mark = client->tls.store_mark;
     puter__session_head(client, &out);
     puter__append(&out, &facts, sizeof facts);
-    if (!puter__reserve(&out, PUTER__SESSION_MAX)) {
+    if (path == NULL) {
+        wrong = "no path";
+    } else if (!client->tls.has_session) {
+        wrong = "there was no verified connection to resume";
+    } else if (!puter__reserve(&out, PUTER__SESSION_MAX)) {
         error = ENOMEM;
     } else if (mbedtls_ssl_session_save(
                    &client->tls.session, (unsigned char *)out.text + out.length,
                    PUTER__SESSION_MAX - out.length - sizeof mark, &size) != 0) {
-        result =
-            puter__fail_session(client, path, "this Mbed TLS cannot use it");
+        wrong = "this Mbed TLS cannot use it";
     } else {
         out.length += size;
         mark = puter__mark(0, out.text, out.length);
         puter__append(&out, &mark, sizeof mark);
         error = puter__file_replace(path, &out);
     }
-    if (error == ENOMEM)
+    if (wrong != NULL)
+        result = puter__fail_session(client, path, wrong);
+    else if (error == ENOMEM)
         result = puter__fail_client_memory(client);
     else if (error != 0)
         result = puter__fail(&client->report, PUTER_ERR_ARGUMENT,
