@@ -3470,8 +3470,10 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     if (!puter__cert_names(cert, url))
         *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     mbedtls_x509_crt_free(&tls->roots);
+    if (error != 0 && error != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
+        return error;
     tls->wrong = *flags;
-    return error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ? 0 : error;
+    return 0;
 }
 
 /* Says why the certificate was refused: the first of these that is so. */
@@ -3495,7 +3497,8 @@ static puter_result puter__tls_refused(puter__tls *tls)
              MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
          "is not made for a server"},
         {MBEDTLS_X509_BADCERT_NOT_TRUSTED, NULL},
-        {0, "is damaged, or has a form or constraints unknown here"},
+        {0, "is damaged, or has constraints, an extension, curve, form or "
+            "length of chain that this Mbed TLS lacks"},
     };
     uint32_t wrong = mbedtls_ssl_get_verify_result(&tls->ssl);
     time_t now = time(NULL);
@@ -3681,15 +3684,8 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
         return PUTER_ERR_CLOSED;
     if (puter__is_tls_memory(error))
         return puter__fail_memory(tls->report);
-    if (error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
-        error == PUTER__BAD_CERTIFICATE)
+    if (puter__is_x509_error(error) || error == PUTER__BAD_CERTIFICATE)
         return puter__tls_refused(tls);
-    if (puter__is_x509_error(error))
-        return puter__fail(tls->report, PUTER_ERR_CERT,
-                           "certificate of %s: it is damaged, or has an "
-                           "extension, curve, form or length of chain that "
-                           "this Mbed TLS lacks",
-                           tls->url->host);
     code[--at] = '\0';
     do
         code[--at] = "0123456789ABCDEF"[rest & 15];
