@@ -3418,8 +3418,8 @@ static uint32_t puter__check_dates(const mbedtls_x509_crt *cert)
 /* Called for each certificate of a chain that is trusted. A CA that has an
  * extended key usage signs for no other (the library looks at the server's
  * alone). Limits to the names that a CA may sign for (id-ce 30, RFC 5280
- * section 4.2.1.10) are not checked here: the library refuses them where they
- * are marked critical, as they must be, and passes over those that are not. */
+ * section 4.2.1.10) are not understood, and so refused: by the library where
+ * they are marked critical, as they must be, and here where they are not. */
 static int puter__tls_judge(void *ctx, mbedtls_x509_crt *cert, int depth,
                             uint32_t *flags)
 {
