@@ -7256,25 +7256,6 @@ static puter_result puter__recover(puter_client *client, puter_result result)
 
 /* -- events -- */
 
-/* What the next event is of: 0 where all has been told. */
-static inline int puter__due(const puter_client *client)
-{
-    const puter__answer *answer = client->answer;
-    if (answer->reasoning.told < answer->reasoning.writer.length)
-        return PUTER_EVENT_REASONING;
-    if (answer->text.told < answer->text.writer.length)
-        return PUTER_EVENT_TEXT;
-    if (answer->calls_told < answer->calls.length)
-        return PUTER_EVENT_TOOL_CALL;
-    if (answer->images_told < answer->images.length)
-        return PUTER_EVENT_IMAGE;
-    if (answer->compaction_due)
-        return PUTER_EVENT_COMPACTION;
-    if (answer->usage_due)
-        return PUTER_EVENT_USAGE;
-    return answer->other_due ? PUTER_EVENT_OTHER : 0;
-}
-
 static void puter__tell_text(puter_event *event, puter__channel *channel)
 {
     event->text = channel->writer.text + channel->told;
@@ -7282,45 +7263,48 @@ static void puter__tell_text(puter_event *event, puter__channel *channel)
     channel->told = channel->writer.length;
 }
 
-static void puter__tell(puter_client *client, puter_event *event, int due)
+/* Tells what the next event is of; false where all has been told. */
+static bool puter__tell(puter_client *client, puter_event *event)
 {
     puter__answer *answer = client->answer;
     const puter_image *image;
-    event->type = (puter_event_type)due;
-    event->json = client->streamed ? client->told : answer->body.text;
-    event->json_length =
-        client->streamed ? client->told_length : answer->body.length;
-    switch (event->type) {
-    case PUTER_EVENT_REASONING:
+    if (answer->reasoning.told < answer->reasoning.writer.length) {
+        event->type = PUTER_EVENT_REASONING;
         puter__tell_text(event, &answer->reasoning);
-        break;
-    case PUTER_EVENT_TEXT:
+    } else if (answer->text.told < answer->text.writer.length) {
+        event->type = PUTER_EVENT_TEXT;
         puter__tell_text(event, &answer->text);
-        break;
-    case PUTER_EVENT_TOOL_CALL:
+    } else if (answer->calls_told < answer->calls.length) {
+        event->type = PUTER_EVENT_TOOL_CALL;
         event->tool_call = (const puter_tool_call *)(const void *)
                            (answer->calls.text + answer->calls_told);
         answer->calls_told += sizeof *event->tool_call;
-        break;
-    case PUTER_EVENT_IMAGE:
+    } else if (answer->images_told < answer->images.length) {
         image = (const puter_image *)(const void *)
                 (answer->images.text + answer->images_told);
+        event->type = PUTER_EVENT_IMAGE;
         event->text = image->url;
         event->length = image->length;
         answer->images_told += sizeof *image;
-        break;
-    case PUTER_EVENT_COMPACTION:
+    } else if (answer->compaction_due) {
+        event->type = PUTER_EVENT_COMPACTION;
         event->text = answer->reply.compaction;
         event->length = strlen(event->text);
         answer->compaction_due = false;
-        break;
-    case PUTER_EVENT_USAGE:
+    } else if (answer->usage_due) {
+        event->type = PUTER_EVENT_USAGE;
         event->usage = &answer->reply.usage;
         answer->usage_due = false;
-        break;
-    default:
+    } else if (answer->other_due) {
+        event->type = PUTER_EVENT_OTHER;
         answer->other_due = false;
+    } else {
+        return false;
     }
+    event->json = client->streamed ? client->told : answer->body.text;
+    event->json_length =
+        client->streamed ? client->told_length : answer->body.length;
+    return true;
 }
 
 /* Takes the exchange one step further, which never waits. */
@@ -7568,9 +7552,7 @@ static int puter__next(puter_client *client, puter_event *event)
 {
     puter_result result;
     for (;;) {
-        int due = event != NULL ? puter__due(client) : 0;
-        if (due != 0) {
-            puter__tell(client, event, due);
+        if (event != NULL && puter__tell(client, event)) {
             puter__forget_error(client); /* one of what comes behind it */
             return 1;
         }
