@@ -2458,10 +2458,10 @@ PUTER_API int64_t puter_json_integer(puter_value value)
         return 0;
     puter__decimal_read(&d, text, length);
     limit = (uint64_t)INT64_MAX + d.negative;
-    for (i = 0; i < d.point && d.count > 0 && sum < limit; i++) {
-        unsigned digit = i < d.count ? d.digit[i] : 0;
-        sum = sum > (limit - digit) / 10 ? limit : sum * 10 + digit;
-    }
+    for (i = 0; i < d.point && i < 19; i++) /* more do not fit anyway */
+        sum = sum * 10 + (i < d.count ? d.digit[i] : 0);
+    if (d.count > 0 && (d.point > 19 || sum > limit))
+        sum = limit;
     return d.negative ? (int64_t)(0 - sum) : (int64_t)sum;
 }
 
