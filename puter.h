@@ -2904,7 +2904,7 @@ static bool puter__socket_try(puter__socket *s, const puter__address *address)
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     s->attempt_deadline = s->deadline;
     if (s->deadline != PUTER__NEVER) /* a share, so that a dead one is one */
-        s->attempt_deadline = now + (s->deadline - now) / left;
+        s->attempt_deadline = now + (int)(s->deadline - now) / left;
     return connect(s->fd, (const struct sockaddr *)&address->name,
                    address->length) == 0 ||
            errno == EINPROGRESS || errno == EINTR;
