@@ -5348,13 +5348,15 @@ static puter_value puter__first_of(puter_value value, const char *a,
                                                : puter_json_get(value, b);
 }
 
-/* A call of a tool, which may name its function inside, and may have another
- * key for its input; one without a name cannot be answered and is skipped. */
-static void puter__add_call(puter__answer *answer, puter_value value,
-                            puter_value function, const char *key)
+/* A call of a tool, which may name its function inside, and has one of two keys
+ * for its input; one without a name cannot be answered and is skipped. */
+static void puter__add_call(puter__answer *answer, puter_value value)
 {
-    puter_value name = puter__member(function, "name");
+    puter_value function = puter__member(value, "function"), name;
     puter_tool_call call;
+    if (!puter__is(function, PUTER_OBJECT))
+        function = value;
+    name = puter__member(function, "name");
     if (!puter__is(name, PUTER_STRING))
         return;
     call.id =
@@ -5362,8 +5364,8 @@ static void puter__add_call(puter__answer *answer, puter_value value,
     if (call.id[0] == '\0')
         call.id = puter__make_id(answer);
     call.name = puter__or_empty(puter__keep_value(answer, name));
-    call.arguments =
-        puter__keep_value(answer, puter__first_of(function, key, "input"));
+    call.arguments = puter__keep_value(
+        answer, puter__first_of(function, "arguments", "input"));
     if (call.arguments == NULL || call.arguments[0] == '\0')
         call.arguments = "{}";
     if (answer->body.result == PUTER_OK) /* else some of it is missing */
@@ -5449,7 +5451,7 @@ static void puter__read_block(puter__answer *answer, puter_value block,
                            puter__first_of(block, "reasoning", "thinking"));
         break;
     case PUTER__BLOCK_CALL:
-        puter__add_call(answer, block, block, "input");
+        puter__add_call(answer, block);
         break;
     case PUTER__BLOCK_IMAGE:
         puter__add_image(answer, block);
@@ -5572,13 +5574,8 @@ static void puter__read_message(puter__answer *answer, puter_value message)
                        puter__first_of(message, "reasoning",
                                        "reasoning_content"));
     puter__read_content(answer, puter__member(message, "content"));
-    for (i = 0; i < puter_json_count(list); i++) {
-        puter_value call = puter_json_at(list, i);
-        puter_value function = puter__member(call, "function");
-        if (!puter__is(function, PUTER_OBJECT))
-            function = call;
-        puter__add_call(answer, call, function, "arguments");
-    }
+    for (i = 0; i < puter_json_count(list); i++)
+        puter__add_call(answer, puter_json_at(list, i));
     list = puter__member(message, "images");
     for (i = 0; i < puter_json_count(list); i++)
         puter__add_image(answer, puter_json_at(list, i));
