@@ -3131,11 +3131,10 @@ static void puter__store_offer(puter__tls *tls, const unsigned char *der,
     }
 }
 
-/* Where a PEM text is (RFC 7468): the line so far, or what of a certificate
- * is not yet a byte. */
+/* Where a PEM text is (RFC 7468): how much has come of the line that begins a
+ * certificate, or what of a certificate is not yet a byte. */
 typedef struct puter__pem {
-    char line[32];
-    size_t length;
+    size_t begun; /* more than all of it: the line is another */
     bool inside;
     puter__base64 base64;
 } puter__pem;
@@ -3149,16 +3148,15 @@ static void puter__pem_feed(puter__tls *tls, puter__pem *pem, const char *text,
     for (i = 0; i < length; i++) {
         char c = text[i];
         if (c == '\n') {
-            if (!pem->inside && pem->length >= sizeof begin - 1 &&
-                memcmp(pem->line, begin, sizeof begin - 1) == 0) {
+            if (pem->begun == sizeof begin - 1) {
                 pem->inside = true;
                 pem->base64.count = 0;
                 puter__rewind(&tls->der);
             }
-            pem->length = 0;
+            pem->begun = 0;
         } else if (pem->inside && c == '-') {
             pem->inside = false;
-            pem->length = 1; /* the rest of this line begins nothing */
+            pem->begun = 1; /* it may begin the next, after half of this */
             if (tls->der.result != PUTER_OK)
                 tls->store_result = tls->der.result;
             else
@@ -3168,8 +3166,8 @@ static void puter__pem_feed(puter__tls *tls, puter__pem *pem, const char *text,
             int value = puter__base64_take(&pem->base64, c);
             char byte = (char)value;
             puter__append(&tls->der, &byte, value >= 0);
-        } else if (pem->length < sizeof pem->line) {
-            pem->line[pem->length++] = c;
+        } else if (pem->begun < sizeof begin - 1) {
+            pem->begun = c == begin[pem->begun] ? pem->begun + 1 : sizeof begin;
         }
     }
 }
