@@ -8422,12 +8422,12 @@ static bool puter__no_proxy_covers(const char *name, const char *end,
 /* Whether one of its entries does: spaces and commas are between them. */
 static bool puter__no_proxy(const char *list, const puter__url *url)
 {
-    for (list += strspn(list, ", "); *list != '\0';
-         list += strspn(list, ", ")) {
-        const char *end = list + strcspn(list, ", ");
-        if (puter__no_proxy_covers(list, end, url))
+    size_t length;
+    for (; *list != '\0'; list += length) {
+        list += strspn(list, ", ");
+        length = strcspn(list, ", ");
+        if (length > 0 && puter__no_proxy_covers(list, list + length, url))
             return true;
-        list = end;
     }
     return false;
 }
