@@ -567,6 +567,12 @@ typedef struct puter_history {
 PUTER_API puter_result puter_history_add(puter_history *history,
                                          const char *role,
                                          const char *content);
+/* The same of a turn with parts, such as pictures, or NULs in its text; role
+ * may be NULL for "user". PUTER_ERR_ARGUMENT where a request would be refused
+ * for it, and for calls of tools, tool_call_id and json; PUTER_ERR_LIMIT for a
+ * picture that no request can take. */
+PUTER_API puter_result
+puter_history_add_message(puter_history *history, const puter_message *message);
 /* Adds an answer: rounds of tools, text, calls, compaction. An empty one adds
  * nothing. */
 PUTER_API puter_result puter_history_add_reply(puter_history *history,
@@ -5851,22 +5857,30 @@ static bool puter__has_bytes(const puter_part *part)
     return part->type == PUTER_PART_IMAGE && part->data != NULL;
 }
 
+/* What is wrong with a part, whatever JSON it may be; NULL: nothing. */
+static const char *puter__part_wrong(const puter_part *part)
+{
+    if (!puter__has_bytes(part))
+        return !puter__is_empty(part->text)
+                   ? NULL
+                   : "a message part without text (data is read of "
+                     "PUTER_PART_IMAGE alone)";
+    return part->mime_type != NULL ||
+                   puter__image_type(part->data, part->size) != NULL
+               ? NULL
+               : "an image that is not PNG, JPEG, GIF or WebP; set mime_type "
+                 "if it is another";
+}
+
 static puter_result puter__check_part(puter_client *client,
                                       const puter_part *part)
 {
-    if (!puter__has_bytes(part)) {
-        if (puter__is_empty(part->text))
-            return puter__misuse(client, "a message part without text");
-        return part->type != PUTER_PART_JSON
-                   ? PUTER_OK
-                   : puter__check_json(client, "a part", part->text, false);
-    }
-    if (part->mime_type == NULL &&
-        puter__image_type(part->data, part->size) == NULL)
-        return puter__misuse(client,
-                             "an image that is not PNG, JPEG, GIF or WebP; "
-                             "set mime_type if it is another");
-    return PUTER_OK;
+    const char *wrong = puter__part_wrong(part);
+    if (wrong != NULL)
+        return puter__misuse(client, wrong);
+    return part->type != PUTER_PART_JSON
+               ? PUTER_OK
+               : puter__check_json(client, "a part", part->text, false);
 }
 
 /* How long a message's content is. */
@@ -6612,23 +6626,48 @@ PUTER_API puter_result puter_history_add_result(puter_history *history,
                : puter__history_result(history, tool_call_id, result);
 }
 
+/* Whether a history can have a part, by itself. */
+static puter_result puter__history_part(const puter_part *part)
+{
+    puter_result result = PUTER_OK;
+    puter_json json;
+    if (puter__part_wrong(part) != NULL)
+        return PUTER_ERR_ARGUMENT;
+    if (part->type == PUTER_PART_JSON) {
+        result = puter__parse(&json, part->text);
+        PUTER_FREE(json.nodes);
+    }
+    return result;
+}
+
+PUTER_API puter_result
+puter_history_add_message(puter_history *history, const puter_message *message)
+{
+    puter_message turn = *message;
+    size_t before = history->message_count, i;
+    puter_result result;
+    turn.role = puter__same(turn.role, "system") ? "system" : "user";
+    if ((message->role != NULL && !puter__same(message->role, turn.role)) ||
+        puter__says_nothing(&turn) || turn.tool_call_count > 0 ||
+        turn.tool_call_id != NULL || turn.json != NULL)
+        return PUTER_ERR_ARGUMENT;
+    result = puter__history_ready(history);
+    for (i = 0; i < turn.part_count && result == PUTER_OK; i++)
+        result = puter__history_part(&turn.parts[i]);
+    if (result == PUTER_OK)
+        result = puter__history_message(history, &turn);
+    if (result != PUTER_OK)
+        puter__history_cut(history, before);
+    return result;
+}
+
 PUTER_API puter_result puter_history_add(puter_history *history,
                                          const char *role, const char *content)
 {
     puter_message message = PUTER__ZERO;
-    size_t before = history->message_count;
-    puter_result result;
-    if (puter__is_empty(content) ||
-        !(puter__same(role, "user") || puter__same(role, "system")))
-        return PUTER_ERR_ARGUMENT;
-    message.role = role[0] == 'u' ? "user" : "system";
+    message.role = puter__or_empty(role);
     message.content = content;
-    result = puter__history_ready(history);
-    if (result == PUTER_OK)
-        result = puter__history_message(history, &message);
-    if (result != PUTER_OK)
-        puter__history_cut(history, before);
-    return result;
+    return puter_history_add_message(history, &message);
 }
 
 /* Whether content is such as services take: text, or blocks of which each

@@ -527,33 +527,14 @@ static puter_message turn_of(const struct session *session,
     return turn;
 }
 
-/* The first turn makes the history, since only it can have pictures. */
-static puter_result keep_question(puter_history *history, puter_message *turn)
-{
-    puter_history first;
-    puter_writer text;
-    puter_result result;
-    if (!turn->part_count)
-        return puter_history_add(history, turn->role, turn->content);
-    memset(&first, 0, sizeof first);
-    memset(&text, 0, sizeof text);
-    first.messages = turn;
-    first.message_count = 1;
-    result = puter_history_save(&first, &text);
-    if (result == PUTER_OK)
-        result = puter_history_load(history, text.text, text.length, NULL);
-    puter_writer_free(&text);
-    return result;
-}
-
 /* A turn is kept with its answer, whole or interrupted; a question without
  * one is not, and neither are the service's own words. */
-static void keep_turn(puter_history *history, puter_message *turn,
+static void keep_turn(puter_history *history, const puter_message *turn,
                       const puter_reply *reply)
 {
     if (reply->blocked || reply->usage_limited || !reply->length)
         return;
-    if (keep_question(history, turn) != PUTER_OK ||
+    if (puter_history_add_message(history, turn) != PUTER_OK ||
         puter_history_add_reply(history, reply) != PUTER_OK)
         exit(complain(FAILED, "out of memory"));
 }

@@ -24,6 +24,8 @@ static void *counted_realloc(void *memory, size_t size)
 
 #define TURN(role, content) \
     "{\"role\":\"" role "\",\"content\":\"" content "\"}"
+#define IMAGE(url) \
+    "{\"type\":\"image_url\",\"image_url\":{\"url\":\"" url "\"}}"
 #define ASSISTANT(blocks) "{\"role\":\"assistant\",\"content\":[" blocks "]}"
 #define TEXT(text) "{\"type\":\"text\",\"text\":\"" text "\"}"
 #define USE(id, input) \
@@ -241,6 +243,14 @@ static void test_many_turns(void)
     puter_history_free(&history);
 }
 
+/* Two calls that were made, of which one has its result. */
+static void prepare_calls(puter_history *history)
+{
+    puter_history_add(history, "user", "Halo");
+    add_reply(history, "", 2);
+    puter_history_add_result(history, "c1", "22");
+}
+
 /* What would be refused is not added. */
 static void test_refused_turns(void)
 {
@@ -260,6 +270,93 @@ static void test_refused_turns(void)
         CHECK_INT(history.message_count, 1);
     }
     check_history(&history, "[" TURN("user", "Hi") "]");
+    puter_history_free(&history);
+}
+
+/* Pictures and all else that a turn can have, which can be loaded again. */
+static void test_turns_with_parts(void)
+{
+    static const puter_part parts[] = {
+        {.type = PUTER_PART_IMAGE, .text = "https://example.org/a.png"},
+        {.type = PUTER_PART_IMAGE, .data = "GIF89a", .size = 6},
+        {.type = PUTER_PART_JSON, .text = "{\"type\":\"x\"}"},
+        {.text = "and this"},
+    };
+    puter_history history = {0}, again = {0};
+    puter_message message = {0};
+    puter_writer text;
+    CHECK_IN("turns with parts");
+    message.content = "Look\0at";
+    message.content_length = 7;
+    CHECK_INT(puter_history_add_message(&history, &message), PUTER_OK);
+    message.role = "system";
+    message.parts = parts;
+    message.part_count = COUNT(parts);
+    message.cache = true;
+    CHECK_INT(puter_history_add_message(&history, &message), PUTER_OK);
+    message.content = NULL;
+    message.role = "user";
+    message.part_count = 1;
+    message.cache = false;
+    CHECK_INT(puter_history_add_message(&history, &message), PUTER_OK);
+    check_history(
+        &history,
+        "[" TURN("user", "Look\\u0000at") ",{\"role\":\"system\",\"content\":["
+        TEXT("Look\\u0000at") "," IMAGE("https://example.org/a.png") ","
+        IMAGE("data:image/gif;base64,R0lGODlh") ",{\"type\":\"x\"},"
+        TEXT("and this") "],\"cache_control\":{\"type\":\"ephemeral\"}},"
+        "{\"role\":\"user\",\"content\":[" IMAGE("https://example.org/a.png")
+        "]}]");
+    text = saved(&history);
+    CHECK_INT(puter_history_load(&again, text.text, text.length, NULL),
+              PUTER_OK);
+    check_history(&again, text.text);
+    puter_writer_free(&text);
+    puter_history_free(&again);
+    puter_history_free(&history);
+}
+
+/* What a request would be refused for, and what is no turn of this kind. */
+static void test_refused_messages(void)
+{
+    static const puter_tool_call call = {"c1", "f", "{}"};
+    static const puter_part parts[] = {
+        {.text = ""},
+        {.data = "GIF89a", .size = 6}, /* whose type is text */
+        {.type = PUTER_PART_IMAGE},
+        {.type = PUTER_PART_IMAGE, .data = "what?", .size = 5},
+        {.type = PUTER_PART_JSON, .text = "{"},
+        {.type = PUTER_PART_JSON, .text = "{\"a\":1},{\"b\":2}"},
+        {.type = PUTER_PART_IMAGE, .data = "GIF89a", .size = 50 << 20},
+    };
+    const puter_message rows[] = {
+        {.role = "user"},
+        {.content = ""},
+        {.role = "", .content = "Hi"},
+        {.role = "assistant", .content = "Hi"},
+        {.role = "tool", .content = "22", .tool_call_id = "c1"},
+        {.content = "Hi", .tool_call_id = "c1"},
+        {.content = "Hi", .tool_calls = &call, .tool_call_count = 1},
+        {.content = "Hi", .json = "{\"role\":\"user\",\"content\":\"Hi\"}"},
+        {.content = "Hi", .parts = &parts[0], .part_count = 1},
+        {.content = "Hi", .parts = &parts[1], .part_count = 1},
+        {.content = "Hi", .parts = &parts[2], .part_count = 1},
+        {.content = "Hi", .parts = &parts[3], .part_count = 1},
+        {.content = "Hi", .parts = &parts[4], .part_count = 1},
+        {.content = "Hi", .parts = &parts[5], .part_count = 1},
+        {.content = "Hi", .parts = &parts[6], .part_count = 1},
+    };
+    puter_history history = {0};
+    size_t i;
+    prepare_calls(&history);
+    for (i = 0; i < COUNT(rows); i++) {
+        puter_writer before = saved(&history);
+        CHECK_IN("refused message %d", (int)i);
+        CHECK_INT(puter_history_add_message(&history, &rows[i]),
+                  i + 1 < COUNT(rows) ? PUTER_ERR_ARGUMENT : PUTER_ERR_LIMIT);
+        check_history(&history, before.text);
+        puter_writer_free(&before);
+    }
     puter_history_free(&history);
 }
 
@@ -933,16 +1030,21 @@ static void prepare_full(puter_history *history)
     while (history->message_count < history->capacity);
 }
 
-static void prepare_calls(puter_history *history)
-{
-    puter_history_add(history, "user", "Halo");
-    add_reply(history, "", 2);
-    puter_history_add_result(history, "c1", "22");
-}
-
 static puter_result run_add(puter_history *history)
 {
     return puter_history_add(history, "user", "Halo");
+}
+
+static puter_result run_add_message(puter_history *history)
+{
+    static const puter_part parts[] = {
+        {.type = PUTER_PART_IMAGE, .data = "GIF89a", .size = 6},
+        {.type = PUTER_PART_JSON, .text = "{\"type\":\"x\"}"},
+    };
+    puter_message message = {0};
+    message.parts = parts;
+    message.part_count = COUNT(parts);
+    return puter_history_add_message(history, &message);
 }
 
 static puter_result run_add_result(puter_history *history)
@@ -982,6 +1084,8 @@ static const struct memory_case {
     {"add", prepare_nothing, run_add},
     {"add to a full one", prepare_full, run_add},
     {"add behind calls", prepare_calls, run_add},
+    {"add a message", prepare_full, run_add_message},
+    {"add a message behind calls", prepare_calls, run_add_message},
     {"add a result", prepare_calls, run_add_result},
     {"add a reply", prepare_nothing, run_add_reply},
     {"add a reply to a full one", prepare_full, run_add_reply},
@@ -1167,6 +1271,8 @@ int main(void)
     test_turns();
     test_many_turns();
     test_refused_turns();
+    test_turns_with_parts();
+    test_refused_messages();
     test_replies();
     test_reply_with_nul();
     test_bad_turns();
