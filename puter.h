@@ -715,8 +715,9 @@ typedef struct puter_value {
  * long; a byte order mark before it is skipped. The text is copied. NULL on
  * failure: error (may be NULL) has PUTER_ERR_PROTOCOL, PUTER_ERR_LIMIT or
  * PUTER_ERR_NOMEM, and the offset in its message. Free with puter_json_free.
- * Costs the text's size and 16 to 24 bytes for each value and key; while it is
- * read, up to 40 where realloc has to move them. */
+ * Costs the text's size and 16 to 24 bytes for each value and key (768 for the
+ * first 48 of them); while it is read, up to 40 where realloc has to move them.
+ */
 PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
                                        puter_error *error);
 /* NULL is fine. */
@@ -1914,8 +1915,6 @@ struct puter_json {
 /* The reading of one document. */
 typedef struct puter__reading {
     puter_json *json;
-    puter__node *node;  /* the next free one */
-    puter__node *limit; /* after the last there is */
     const char *text;
     const char *end;
     const char *copied; /* up to here it is in the document's copy */
@@ -1941,15 +1940,13 @@ static const char *puter__read_fail(puter__reading *r, const char *at,
 static bool puter__nodes_grow(puter__reading *r)
 {
     puter_json *json = r->json;
-    size_t capacity = json->capacity + json->capacity / 2 + 16;
+    size_t capacity = json->capacity + json->capacity / 2 + 48;
     puter__node *nodes = (puter__node *)PUTER_REALLOC(
         json->nodes, capacity * sizeof *nodes);
     if (nodes == NULL) {
         r->failure = PUTER_ERR_NOMEM; /* which says it all */
         return false;
     }
-    r->node = nodes + json->capacity;
-    r->limit = nodes + capacity;
     json->nodes = nodes;
     json->capacity = capacity;
     return true;
@@ -1958,13 +1955,14 @@ static bool puter__nodes_grow(puter__reading *r)
 static inline puter__node *puter__node_add(puter__reading *r, uint32_t info,
                                            const char *start, const char *end)
 {
+    puter_json *json = r->json;
     puter__node *node;
-    if (r->node == r->limit && !puter__nodes_grow(r))
+    if (json->count == json->capacity && !puter__nodes_grow(r))
         return NULL;
-    node = r->node++;
+    node = json->nodes + json->count++;
     node->start = (uint32_t)(start - r->text);
     node->length = (uint32_t)(end - start);
-    node->next = (uint32_t)(r->node - r->json->nodes);
+    node->next = (uint32_t)json->count;
     node->info = info;
     return node;
 }
@@ -2201,7 +2199,7 @@ static const char *puter__read_close(puter__reading *r, const char *p)
     p++;
     r->depth--;
     r->parent = node->next;
-    node->next = (uint32_t)(r->node - r->json->nodes);
+    node->next = (uint32_t)r->json->count;
     node->length = (uint32_t)(p - r->text) - node->start;
     return p;
 }
@@ -2299,9 +2297,6 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     r->text = r->copied = text;
     r->parent = PUTER__TOP;
     r->failure = PUTER_ERR_PROTOCOL; /* most are */
-    r->node = r->limit = json->nodes;
-    if (json->capacity > 0) /* else it is NULL, to which nothing is added */
-        r->limit += json->capacity;
     json->text = text;
     json->count = 0;
     for (i = 0; i < PUTER__COUNT(json->cursor); i++)
@@ -2318,8 +2313,6 @@ static puter_result puter__json_read(puter_json *json, const char *text,
         if (p != NULL && !opened)
             p = puter__read_after(r, p);
     } while (p != NULL && r->parent != PUTER__TOP);
-    if (r->node != NULL)
-        json->count = (size_t)(r->node - json->nodes);
     if (p == NULL)
         return r->failure;
     if (json->copy != NULL)
