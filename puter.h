@@ -5613,11 +5613,11 @@ static bool puter__read_answer(puter__answer *answer, puter_value root)
 /* >> refusals: what a service's error means, and what to do --------------- */
 
 /* By the code, since a status can be another's (a vendor's 500 comes as 400);
- * by the status where there is no code that is known. The last two rows are
- * for any other 4xx, and for all else. */
+ * by the status where there is no code that is known. The last row is for all
+ * else. */
 static const struct puter__refusal {
     puter_result result;
-    int status;
+    int status; /* or its first digit */
     const char *codes;
     const char *advice;
 } puter__refusals[] = {
@@ -5636,9 +5636,9 @@ static const struct puter__refusal {
     {PUTER_ERR_RATE, 429,
      "too_many_requests rate_limit_exceeded upstream_rate_limited",
      "wait a little and try again"},
-    {PUTER_ERR_REQUEST, 400, "bad_request client_bad_json upstream_bad_request",
+    {PUTER_ERR_REQUEST, 4, "bad_request client_bad_json upstream_bad_request",
      "change the request"},
-    {PUTER_ERR_SERVICE, 500,
+    {PUTER_ERR_SERVICE, 5,
      "upstream_provider_unavailable upstream_failed upstream_auth_failed "
      "db_unavailable internal_error",
      "try again later or choose another model"},
@@ -5651,10 +5651,10 @@ static const struct puter__refusal *puter__classify(const char *code,
     for (i = 0; i <= last; i++)
         if (puter__listed(puter__refusals[i].codes, code))
             return &puter__refusals[i];
-    for (i = 0; i < last && puter__refusals[i].status != status; i++)
-        continue;
-    if (i == last && status / 100 == 4)
-        i--; /* any other 4xx is one as 400 */
+    for (i = 0; i < last; i++)
+        if (puter__refusals[i].status == status ||
+            puter__refusals[i].status == status / 100)
+            break;
     return &puter__refusals[i];
 }
 
