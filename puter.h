@@ -6940,6 +6940,13 @@ static inline puter_result puter__check_answer(puter_client *client)
                : PUTER_OK;
 }
 
+static void puter__forget_text(puter__answer *answer)
+{
+    puter__rewind(&answer->text.writer);
+    puter__rewind(&answer->reasoning.writer);
+    answer->text.told = answer->reasoning.told = 0;
+}
+
 /* Starts afresh with a stream's text and lines that are not to be kept; where
  * a round of tools may have to repeat the text, it stays until the end. */
 static inline void puter__discard_told(puter_client *client, bool text)
@@ -6952,11 +6959,8 @@ static inline void puter__discard_told(puter_client *client, bool text)
     if (client->line > 0)
         puter__rewind(&answer->body);
     client->line = 0;
-    if (!text)
-        return;
-    puter__rewind(&answer->text.writer);
-    puter__rewind(&answer->reasoning.writer);
-    answer->text.told = answer->reasoning.told = 0;
+    if (text)
+        puter__forget_text(answer);
 }
 
 /* The line that stands in the body is whole. */
@@ -7476,10 +7480,9 @@ static puter_result puter__next_round(puter_client *client)
     if (result != PUTER_OK)
         return result;
     result = puter__run_calls(client);
-    puter__rewind(&answer->text.writer);
-    puter__rewind(&answer->reasoning.writer);
+    puter__forget_text(answer);
     puter__rewind(&answer->calls);
-    answer->text.told = answer->reasoning.told = answer->calls_told = 0;
+    answer->calls_told = 0;
     answer->reply.model = answer->reply.service = "";
     answer->reply.finish_reason = "";
     client->rounds++;
