@@ -5198,31 +5198,37 @@ static void puter__answer_free(puter__answer *answer)
     PUTER_FREE(answer);
 }
 
-/* A string's characters, as far as they are whole, behind what the writer
- * holds; `*high` is what waits for its other half. */
+/* Decodes a string's text behind what the writer holds, where there is room for
+ * three bytes more than that; `*high` is what waits for its other half. */
+static void puter__decode(puter_writer *writer, const char *text,
+                          size_t length, int *high)
+{
+    const char *end = text + length;
+    puter__chars chars = PUTER__ZERO;
+    chars.out = writer->text + writer->length;
+    if (*high != 0) {
+        int low = puter__low_surrogate(text, end);
+        puter__chars_add(&chars, *high, low);
+        text += low < 0 ? 0 : 6;
+    }
+    puter__chars_read(&chars, text, end + 1);
+    *high = chars.high;
+    writer->length = (size_t)(chars.out - writer->text);
+}
+
+/* The same of any, as far as its characters are whole. */
 static inline void puter__append_decoded(puter_writer *writer,
                                          const char *text, size_t length,
                                          bool escaped, int *high)
 {
-    const char *end = text + length;
-    puter__chars chars = PUTER__ZERO;
     if (!puter__reserve(writer, length + 3))
         return;
-    chars.out = writer->text + writer->length;
-    if (*high != 0 && length > 0) {
-        int low = puter__low_surrogate(text, end);
-        puter__chars_add(&chars, *high, low);
-        text += low < 0 ? 0 : 6;
-        *high = 0;
+    if (!escaped && *high == 0) {
+        memcpy(writer->text + writer->length, text, length);
+        writer->length += length;
+    } else if (length > 0) {
+        puter__decode(writer, text, length, high);
     }
-    if (escaped) {
-        puter__chars_read(&chars, text, end + 1);
-        *high = chars.high;
-    } else {
-        memcpy(chars.out, text, length);
-        chars.out += length;
-    }
-    writer->length = (size_t)(chars.out - writer->text);
     writer->text[writer->length] = '\0';
 }
 
