@@ -3217,23 +3217,28 @@ static int puter__store_path(puter__tls *tls, const char *path)
     puter_writer name = PUTER__ZERO;
     struct dirent *entry;
     DIR *directory = opendir(path);
+    int error = 0;
     if (directory == NULL)
         return errno == ENOTDIR ? puter__store_file(tls, path) : errno;
     while ((entry = readdir(directory)) != NULL) {
+        int failure;
         if (entry->d_name[0] == '.')
             continue; /* hidden: somebody has put it aside */
         puter__rewind(&name);
         puter__append_string(&name, path);
         puter__append_char(&name, '/');
         puter__append_string(&name, entry->d_name);
-        if (name.result == PUTER_OK)
-            puter__store_file(tls, name.text);
-        else
+        if (name.result != PUTER_OK) {
             tls->store_result = name.result;
+            continue;
+        }
+        failure = puter__store_file(tls, name.text);
+        if (failure == EMFILE || failure == ENFILE)
+            error = failure; /* it is no fault of the file's */
     }
     closedir(directory);
     puter_writer_free(&name);
-    return 0;
+    return error;
 }
 
 /* Where systems keep their roots; the first that is there is the store. */

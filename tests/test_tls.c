@@ -1619,7 +1619,7 @@ static const struct place {
     bool no_size; /* ca_size stays 0 */
     bool no_environment;
     bool alien, allied, bare; /* the machine is */
-    bool spent;       /* all descriptors are, but for the connection's */
+    int left;         /* only so many descriptors, with the connection's */
     puter_result result;
     const char *says[2];
 } places[] = {
@@ -1659,10 +1659,13 @@ static const struct place {
      .result = PUTER_ERR_CERT,
      .says = {"no CA store in a usual place", "ca_file"}},
     {.name = "a file for which there is no descriptor", .ca_file = RIGHT_FILE,
-     .spent = true, .result = PUTER_ERR_CERT, .says = {RIGHT_FILE, "ca_file"}},
+     .left = 1, .result = PUTER_ERR_CERT, .says = {RIGHT_FILE, "ca_file"}},
     {.name = "a directory for which there is none",
-     .ca_file = RIGHT_DIRECTORY, .spent = true, .result = PUTER_ERR_CERT,
+     .ca_file = RIGHT_DIRECTORY, .left = 1, .result = PUTER_ERR_CERT,
      .says = {RIGHT_DIRECTORY, "ca_file"}},
+    {.name = "a directory for whose files there is none",
+     .ca_file = RIGHT_DIRECTORY, .left = 2, .result = PUTER_ERR_CERT,
+     .says = {RIGHT_DIRECTORY, "set ca_file"}},
     {.name = "no environment", .no_environment = true,
      .ssl_cert_file = RIGHT_FILE, .ssl_cert_dir = RIGHT_DIRECTORY,
      .result = PUTER_ERR_CERT}, /* the system's store has no such root */
@@ -1703,7 +1706,7 @@ static void try_place(const struct place *p)
     machine.alien = p->alien;
     machine.allied = p->allied;
     machine.bare = p->bare;
-    before = allow_descriptors(p->spent ? 1 : 100);
+    before = allow_descriptors(p->left > 0 ? p->left : 100);
     check_store(&options, p->result, p->says);
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
     machine.alien = machine.allied = machine.bare = false;
