@@ -2038,11 +2038,11 @@ static int puter__chars_escape(puter__chars *chars, const char *p,
         return 0;
     }
     if ((unit & ~0x3FF) == 0xD800) {
-        low = puter__low_surrogate(p + 6, end);
         if (end - p > 6 && p[6] == '"') {
             chars->high = unit;
             return 6;
         }
+        low = puter__low_surrogate(p + 6, end);
     }
     puter__chars_add(chars, unit, low);
     return low < 0 ? 6 : 12;
@@ -2086,7 +2086,10 @@ static const char *puter__chars_read(puter__chars *chars, const char *p,
         else if (*p == '"')
             break;
         else
-            p += puter__chars_sequence(chars, p, end);
+            do /* most alphabets have more of them behind one */
+                p += puter__chars_sequence(chars, p, end);
+            while (chars->wrong == NULL && p < end &&
+                   (unsigned char)*p >= 0x80);
     }
     return p;
 }
@@ -2305,7 +2308,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
         puter__read_fail(r, text, "longer than 512 MiB");
         return PUTER_ERR_LIMIT;
     }
-    r->end = text + length;
+    r->end = length > 0 ? text + length : text; /* which may be NULL */
     if (length >= 3 && memcmp(text, PUTER__BOM, 3) == 0)
         p += 3; /* RFC 8259 section 8.1 allows to ignore it */
     do {
@@ -5203,8 +5206,9 @@ static void puter__answer_free(puter__answer *answer)
     PUTER_FREE(answer);
 }
 
-/* Decodes a string's text behind what the writer holds, where there is room for
- * three bytes more than that; `*high` is what waits for its other half. */
+/* Decodes a string's text, which was read before and is not empty, behind what
+ * the writer holds, where there is room for three bytes more than that; `*high`
+ * is what waits for its other half. */
 static void puter__decode(puter_writer *writer, const char *text,
                           size_t length, int *high)
 {
@@ -5216,7 +5220,16 @@ static void puter__decode(puter_writer *writer, const char *text,
         puter__chars_add(&chars, *high, low);
         text += low < 0 ? 0 : 6;
     }
-    puter__chars_read(&chars, text, end + 1);
+    while (text < end) {
+        const char *escape =
+            (const char *)memchr(text, '\\', (size_t)(end - text));
+        size_t run = (size_t)((escape != NULL ? escape : end) - text);
+        memcpy(chars.out, text, run);
+        chars.out += run;
+        text += run;
+        if (text < end)
+            text += puter__chars_escape(&chars, text, end + 1);
+    }
     *high = chars.high;
     writer->length = (size_t)(chars.out - writer->text);
 }
@@ -5532,8 +5545,10 @@ static void puter__count_cents(puter_usage *usage, puter_value value,
     if (!puter__is(value, PUTER_NUMBER))
         return;
     usage->usd_cents += puter_json_number(value) / parts;
-    if (!puter__is_finite(usage->usd_cents))
-        usage->usd_cents = usage->usd_cents > 0 ? DBL_MAX : -DBL_MAX;
+    if (usage->usd_cents > DBL_MAX)
+        usage->usd_cents = DBL_MAX;
+    if (usage->usd_cents < -DBL_MAX)
+        usage->usd_cents = -DBL_MAX;
     usage->has_usd_cents = true;
 }
 
@@ -6436,8 +6451,26 @@ static const char *puter__role(puter_value role)
     return NULL;
 }
 
-/* Whether a message can be read back from the array that a history is saved
- * as: each part of it could be read, and may stand too deep there. */
+/* Whether content is such as services take: text, or blocks of which each
+ * call of a tool has an id and an object for input. */
+static bool puter__is_content(puter_value content)
+{
+    size_t i, length;
+    puter__span(content, &length);
+    if (puter__is(content, PUTER_STRING))
+        return length > 0;
+    for (i = 0; i < puter_json_count(content); i++) {
+        puter_value block = puter_json_at(content, i);
+        if (puter__type_is(block, "tool_use") &&
+            (!puter__is(puter__member(block, "id"), PUTER_STRING) ||
+             !puter__is(puter__member(block, "input"), PUTER_OBJECT)))
+            return false;
+    }
+    return puter__is(content, PUTER_ARRAY) && i > 0;
+}
+
+/* Whether a message can be loaded from the array that a history is saved as:
+ * each part of it could be read, and may stand too deep there. */
 static puter_result puter__check_saved(const puter_writer *text)
 {
     puter_writer saved = PUTER__ZERO;
@@ -6449,6 +6482,9 @@ static puter_result puter__check_saved(const puter_writer *text)
     result = saved.result;
     if (result == PUTER_OK) {
         result = puter__parse(&json, saved.text);
+        if (result == PUTER_OK && !puter__is_content(puter_json_get(
+                                      puter_json_root(&json), "[0].content")))
+            result = PUTER_ERR_ARGUMENT;
         PUTER_FREE(json.nodes);
     }
     puter_writer_free(&saved);
@@ -6672,24 +6708,6 @@ PUTER_API puter_result puter_history_add(puter_history *history,
     message.role = puter__or_empty(role);
     message.content = content;
     return puter_history_add_message(history, &message);
-}
-
-/* Whether content is such as services take: text, or blocks of which each
- * call of a tool has an id and an object for input. */
-static bool puter__is_content(puter_value content)
-{
-    size_t i, length;
-    puter__span(content, &length);
-    if (puter__is(content, PUTER_STRING))
-        return length > 0;
-    for (i = 0; i < puter_json_count(content); i++) {
-        puter_value block = puter_json_at(content, i);
-        if (puter__type_is(block, "tool_use") &&
-            (!puter__is(puter__member(block, "id"), PUTER_STRING) ||
-             !puter__is(puter__member(block, "input"), PUTER_OBJECT)))
-            return false;
-    }
-    return puter__is(content, PUTER_ARRAY) && i > 0;
 }
 
 /* Adds one message of a document. */

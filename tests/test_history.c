@@ -327,6 +327,7 @@ static void test_refused_messages(void)
         {.type = PUTER_PART_IMAGE, .data = "what?", .size = 5},
         {.type = PUTER_PART_JSON, .text = "{"},
         {.type = PUTER_PART_JSON, .text = "{\"a\":1},{\"b\":2}"},
+        {.type = PUTER_PART_JSON, .text = "{\"type\":\"tool_use\"}"},
         {.type = PUTER_PART_IMAGE, .data = "GIF89a", .size = 50 << 20},
     };
     const puter_message rows[] = {
@@ -345,6 +346,7 @@ static void test_refused_messages(void)
         {.content = "Hi", .parts = &parts[4], .part_count = 1},
         {.content = "Hi", .parts = &parts[5], .part_count = 1},
         {.content = "Hi", .parts = &parts[6], .part_count = 1},
+        {.content = "Hi", .parts = &parts[7], .part_count = 1},
     };
     puter_history history = {0};
     size_t i;
