@@ -3475,10 +3475,11 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     if (!puter__cert_names(cert, url))
         *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     mbedtls_x509_crt_free(&tls->roots);
-    if (error != 0 && error != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
-        return error;
-    tls->wrong = *flags;
-    return 0;
+    if (error == 0 || error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) {
+        tls->wrong = *flags;
+        error = 0;
+    }
+    return error;
 }
 
 /* Says why the certificate was refused: the first of these that is so. */

@@ -810,6 +810,39 @@ static void test_sockets(void)
     check_sockets(STEP_THEIRS, true);
 }
 
+/* ---- a document --------------------------------------------------------- */
+
+/* Of so many values that there is not room for all from the beginning. */
+static void test_document(void)
+{
+    puter_writer text = {0};
+    bool failed = true;
+    size_t n;
+    puter_write_begin_array(&text);
+    for (n = 0; n < 200; n++)
+        puter_write_string(&text, "\"Halo\"");
+    puter_write_end_array(&text);
+    for (n = 1; failed; n++) {
+        puter_error error;
+        puter_json *json;
+        size_t held = torture.held;
+        CHECK_IN("a document, our allocation %zu", n);
+        torture_arm(STEP_OURS, n, false);
+        json = puter_json_parse(text.text, text.length, &error);
+        torture_disarm();
+        failed = torture.count[STEP_OURS] >= n;
+        CHECK_INT(error.result, failed ? PUTER_ERR_NOMEM : PUTER_OK);
+        CHECK(failed == !json);
+        CHECK_STR(puter_json_string(puter_json_get(puter_json_root(json),
+                                                   "[199]"), NULL),
+                  failed ? "" : "\"Halo\"");
+        puter_json_free(json);
+        CHECK_INT(torture.held, held);
+    }
+    CHECK(n > 4);
+    puter_writer_free(&text);
+}
+
 /* ---- a conversation ----------------------------------------------------- */
 
 static puter_result add_turn(puter_history *history)
@@ -898,6 +931,7 @@ int main(int argc, char **argv)
     test_sessions();
     test_open();
     test_sockets();
+    test_document();
     test_history();
     return check_done();
 }
