@@ -1920,7 +1920,7 @@ typedef struct puter__reading {
     const char *copied; /* up to here it is in the document's copy */
     uint32_t parent; /* the open container; PUTER__TOP outside of all */
     int depth;
-    const char *at;       /* where something is wrong... */
+    int offset;           /* where something is wrong... */
     const char *wrong;    /* ...what... */
     puter_result failure; /* ...and what that comes to */
 } puter__reading;
@@ -1932,7 +1932,7 @@ typedef struct puter__reading {
 static const char *puter__read_fail(puter__reading *r, const char *at,
                                     const char *wrong)
 {
-    r->at = at;
+    r->offset = (int)(at - r->text);
     r->wrong = wrong;
     return NULL;
 }
@@ -2196,6 +2196,13 @@ static const char *puter__read_open(puter__reading *r, const char *p,
     return p + 1;
 }
 
+/* Whether the open container is an object, where a key precedes a value. */
+static inline bool puter__in_object(const puter__reading *r)
+{
+    return r->parent != PUTER__TOP &&
+           PUTER__TYPE(r->json->nodes + r->parent) == PUTER_OBJECT;
+}
+
 static const char *puter__read_close(puter__reading *r, const char *p)
 {
     puter__node *node = r->json->nodes + r->parent;
@@ -2229,8 +2236,8 @@ static inline const char *puter__read_key(puter__reading *r, const char *p)
     return p + 1;
 }
 
-/* Reads a scalar whole, a container up to its first value; `*opened` tells
- * that a value is due next, in it. */
+/* Reads a scalar whole, a container up to what is first in it; `*opened` tells
+ * that there is something. */
 static inline const char *puter__read_value(puter__reading *r, const char *p,
                                             bool *opened)
 {
@@ -2257,9 +2264,7 @@ static inline const char *puter__read_value(puter__reading *r, const char *p,
             return NULL;
         p = puter__space(p, r->end);
         *opened = p == r->end || *p != closing;
-        if (!*opened)
-            return puter__read_close(r, p);
-        return closing == '}' ? puter__read_key(r, p) : p;
+        return *opened ? p : puter__read_close(r, p);
     default:
         if (*p == '-' || puter__is_digit(*p))
             return puter__read_number(r, p);
@@ -2267,17 +2272,16 @@ static inline const char *puter__read_value(puter__reading *r, const char *p,
     }
 }
 
-/* After a value: closes what ends here, up to a comma or the top. */
+/* After a value: closes what ends here, to behind a comma or at the top. */
 static inline const char *puter__read_after(puter__reading *r, const char *p)
 {
     while (r->parent != PUTER__TOP) {
-        puter__node *parent = r->json->nodes + r->parent;
-        bool object = PUTER__TYPE(parent) == PUTER_OBJECT;
+        char closing = puter__in_object(r) ? '}' : ']';
         p = puter__space(p, r->end);
-        parent->info += PUTER__ONE;
+        r->json->nodes[r->parent].info += PUTER__ONE;
         if (p < r->end && *p == ',')
-            return object ? puter__read_key(r, p + 1) : p + 1;
-        if (p == r->end || *p != (object ? '}' : ']'))
+            return p + 1;
+        if (p == r->end || *p != closing)
             return puter__read_fail(r, p,
                                     p == r->end ? "the text ends too early"
                                                 : "a comma or a closing "
@@ -2292,12 +2296,14 @@ static inline const char *puter__read_after(puter__reading *r, const char *p)
 static puter_result puter__json_read(puter_json *json, const char *text,
                                      size_t length, puter__reading *r)
 {
-    const char *p = text;
-    bool opened = true;
+    const char *p;
+    bool opened = false;
     size_t i;
+    if (length == 0)
+        text = ""; /* it may be NULL */
     memset(r, 0, sizeof *r);
     r->json = json;
-    r->text = r->copied = text;
+    r->text = r->copied = p = text;
     r->parent = PUTER__TOP;
     r->failure = PUTER_ERR_PROTOCOL; /* most are */
     json->text = text;
@@ -2308,23 +2314,25 @@ static puter_result puter__json_read(puter_json *json, const char *text,
         puter__read_fail(r, text, "longer than 512 MiB");
         return PUTER_ERR_LIMIT;
     }
-    r->end = length > 0 ? text + length : text; /* which may be NULL */
+    r->end = text + length;
     if (length >= 3 && memcmp(text, PUTER__BOM, 3) == 0)
         p += 3; /* RFC 8259 section 8.1 allows to ignore it */
     do {
-        p = puter__read_value(r, p, &opened);
+        if (puter__in_object(r))
+            p = puter__read_key(r, p);
+        if (p != NULL)
+            p = puter__read_value(r, p, &opened);
         if (p != NULL && !opened)
             p = puter__read_after(r, p);
     } while (p != NULL && r->parent != PUTER__TOP);
-    if (p == NULL)
-        return r->failure;
-    if (json->copy != NULL)
-        puter__copy_up_to(r, p);
-    p = puter__space(p, r->end);
-    if (p == r->end)
-        return PUTER_OK;
-    puter__read_fail(r, p, "more text after the document");
-    return PUTER_ERR_PROTOCOL;
+    if (p != NULL) {
+        if (json->copy != NULL)
+            puter__copy_up_to(r, p);
+        p = puter__space(p, r->end);
+        if (p != r->end)
+            p = puter__read_fail(r, p, "more text after the document");
+    }
+    return p != NULL ? PUTER_OK : r->failure;
 }
 
 /* The same, where what is wrong is told. */
@@ -2336,8 +2344,8 @@ static puter_result puter__json_tell(puter_json *json, const char *text,
     if (result == PUTER_ERR_NOMEM)
         puter__fail_memory(report);
     else if (result != PUTER_OK)
-        puter__fail(report, result, "JSON: byte %d: %s",
-                    (int)(reading.at - text), reading.wrong);
+        puter__fail(report, result, "JSON: byte %d: %s", reading.offset,
+                    reading.wrong);
     return result;
 }
 
@@ -5853,8 +5861,8 @@ static puter_result puter__check_json(puter_client *client, const char *what,
         return result;
     if (result != PUTER_OK)
         return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "%s: not JSON: byte %d: %s", what,
-                           (int)(reading.at - text), reading.wrong);
+                           "%s: not JSON: byte %d: %s", what, reading.offset,
+                           reading.wrong);
     if (object && !puter__is(puter_json_root(&client->json), PUTER_OBJECT))
         return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
                            "%s: not a JSON object", what);
@@ -6942,9 +6950,8 @@ static puter_result puter__read_line(puter_client *client)
     if (result != PUTER_OK)
         return puter__fail(&client->report, result,
                            "a line of the stream is not JSON: byte %d: "
-                           "%s: \"%.*s\"", (int)(reading.at - text),
-                           reading.wrong, (int)(length < 80 ? length : 80),
-                           text);
+                           "%s: \"%.*s\"", reading.offset, reading.wrong,
+                           (int)(length < 80 ? length : 80), text);
     root = puter_json_root(&client->json);
     type = puter__block_type(root);
     if (type == PUTER__BLOCK_ERROR ||
