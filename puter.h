@@ -239,7 +239,7 @@ typedef struct puter_options {
     bool nonblocking;          /* puter_stream_begin and _next return
                                   PUTER_WAIT; all other calls wait */
     int connect_timeout_ms;    /* resolving to handshake (default: 15000) */
-    int idle_timeout_ms;       /* silence while an exchange runs; restarts at
+    int idle_timeout_ms;       /* silence behind the handshake; restarts at
                                   every byte moved (default: 300000) */
     int total_timeout_ms;      /* the whole exchange (default: none) */
     int64_t max_reply_bytes;   /* of one body that is kept (default: 64 MiB;
@@ -553,8 +553,8 @@ PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
 /* A conversation, kept. {0} is an empty one; its messages are for the next
  * request and last until it changes. Its functions fail with PUTER_ERR_NOMEM
  * or PUTER_ERR_ARGUMENT; then it is as it was. Calls of tools that nobody
- * answered are answered "not run" before the next turn: services refuse a turn
- * after open ones. */
+ * answered are answered "not run" before the next turn that is added, since
+ * services refuse a turn after open ones: add it, do not make it a prompt. */
 typedef struct puter_history {
     puter_message *messages; /* each with role and json set */
     size_t message_count;
@@ -915,14 +915,20 @@ static void puter__append_string(puter_writer *writer, const char *string)
     puter__append(writer, string, strlen(string));
 }
 
+/* Takes it back to where all was well. */
+static void puter__cut(puter_writer *writer, size_t length)
+{
+    writer->length = length;
+    writer->result = PUTER_OK;
+    if (writer->text != NULL)
+        writer->text[length] = '\0';
+}
+
 /* Empties it for the next use; the memory stays. */
 static void puter__rewind(puter_writer *writer)
 {
-    writer->length = 0;
-    writer->result = PUTER_OK;
+    puter__cut(writer, 0);
     writer->comma = false;
-    if (writer->text != NULL)
-        writer->text[0] = '\0';
 }
 
 /* A wipe that the compiler must keep: the pointer to memset is volatile. */
@@ -4262,9 +4268,6 @@ static puter__http_step puter__http_header(puter__http *http, const char *line,
 /* The head has ended: what follows is told by RFC 9112 section 6.3. */
 static puter__http_step puter__http_head_end(puter__http *http)
 {
-    if (http->chunked && http->has_length)
-        return puter__http_bad(http, "Content-Length beside "
-                                     "Transfer-Encoding");
     if (http->status == 101)
         return puter__http_bad(http, "a change of protocol nobody asked for");
     if (http->status < 200) {
@@ -4278,6 +4281,9 @@ static puter__http_step puter__http_head_end(puter__http *http)
     }
     if (http->status == 204 || http->status == 304)
         http->state = PUTER__COMPLETE;
+    else if (http->chunked && http->has_length)
+        return puter__http_bad(http, "Content-Length beside "
+                                     "Transfer-Encoding");
     else if (http->chunked)
         http->state = PUTER__CHUNK_SIZE;
     else if (http->has_length)
@@ -5462,10 +5468,13 @@ static puter__block puter__block_type(puter_value block)
     for (i = 0; i < PUTER__COUNT(types); i++)
         if (puter__text_is(type, types[i].type))
             return types[i].block;
-    /* Services before 2025 wrote text without a type. */
-    return puter__is(type, PUTER_MISSING) &&
-                   puter__is(puter__member(block, "text"), PUTER_STRING)
-               ? PUTER__BLOCK_TEXT
+    if (!puter__is(type, PUTER_MISSING))
+        return PUTER__BLOCK_UNKNOWN;
+    /* Services before 2025 wrote text without a type; a refusal has none. */
+    if (puter__is(puter__member(block, "text"), PUTER_STRING))
+        return PUTER__BLOCK_TEXT;
+    return puter_json_type(puter__member(block, "error")) >= PUTER_STRING
+               ? PUTER__BLOCK_ERROR
                : PUTER__BLOCK_UNKNOWN;
 }
 
@@ -7484,7 +7493,7 @@ static puter_result puter__run_calls(puter_client *client)
     puter_message message = PUTER__ZERO;
     puter_part part = PUTER__ZERO;
     puter_result result = PUTER_OK;
-    size_t i;
+    size_t i, whole = turns->length;
     message.role = "assistant";
     message.content = answer->text.writer.text;
     message.content_length = answer->text.writer.length;
@@ -7504,8 +7513,10 @@ static puter_result puter__run_calls(puter_client *client)
         if (result == PUTER_OK)
             puter__run_tool(client, &message.tool_calls[i]);
     }
-    if (!puter__reserve(turns, 1)) /* for their end */
+    if (!puter__reserve(turns, 1)) { /* for their end */
         result = puter__fail_request(client, turns->result);
+        puter__cut(turns, whole); /* the rounds before were told to the model */
+    }
     return result;
 }
 

@@ -269,6 +269,9 @@ static const reply_row reply_rows[] = {
              BODY),
     GOOD("100 with a coding",
          "HTTP/1.1 100 Continue\r\n" CHUNKED END OK JSON SIZED END BODY),
+    GOOD("100 with both",
+         "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n" CHUNKED END OK JSON
+             SIZED END BODY),
     GOOD("103 with a type",
          "HTTP/1.1 103 Early Hints\r\nContent-Type: application/x-ndjson\r\n"
          "\r\n" OK SIZED END BODY),

@@ -241,6 +241,14 @@ static const stream_row stream_rows[] = {
      "{\"text\":\"Ha\"}\n{\"success\":false,\"error\":{\"code\":"
      "\"insufficient_funds\",\"message\":\"no more\"}}\n",
      "text Ha\nPUTER_ERR_FUNDS", NULL},
+    {"an error without a type",
+     "{\"text\":\"Ha\"}\n{\"error\":\"no more\",\"code\":"
+     "\"insufficient_funds\"}\n",
+     "text Ha\nPUTER_ERR_FUNDS", NULL},
+    {"the same, an object", "{\"error\":{\"message\":\"no\"}}\n",
+     "PUTER_ERR_SERVICE", NULL},
+    {"no error", "{\"text\":\"Ha\"}\n{\"error\":null}\n",
+     "text Ha\nother {\"error\":null}\nend", "Ha"},
     {"too many requests, in band",
      "{\"text\":\"Ha\"}\n{\"type\":\"error\",\"message\":\"slow down\","
      "\"code\":\"too_many_requests\"}\n",

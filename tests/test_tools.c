@@ -959,6 +959,38 @@ static void test_failed_round(void)
     }
 }
 
+/* Has room for its first result, not for its second. */
+static int answer_once(void *user, const puter_tool_call *call,
+                       puter_writer *result)
+{
+    bench *it = (bench *)user;
+    int failed = answer(&it->oracle, call, result);
+    if (it->oracle.runs == 2)
+        result->result = PUTER_ERR_NOMEM;
+    return failed;
+}
+
+/* A result that cannot be kept takes its own round along, not those before. */
+static void test_lost_result(void)
+{
+    bench it;
+    puter_reply reply;
+    CHECK_IN("lost result");
+    bench_open(&it, NULL);
+    it.tools[0].call = answer_once;
+    it.tools[0].user = &it;
+    script_reply(&it.peer, 200, ASKS);
+    script_reply(&it.peer, 200, ASKS);
+    CHECK_INT(ask(&it, false, &reply), PUTER_ERR_NOMEM);
+    script_check_failure(it.client, PUTER_ERR_NOMEM);
+    CHECK_INT(it.oracle.runs, 2);
+    CHECK_JSON(reply.turns, "",
+               "[" ASSISTANT(USE("c1", "weather", "{\"city\":\"Rome\"}"))
+               "," TOOL("c1", "22") "]");
+    puter_reply_free(&reply);
+    bench_close(&it);
+}
+
 /* A round that is sent again does not run its tools again. */
 static void test_repeated_round(void)
 {
@@ -1142,6 +1174,7 @@ int main(void)
     test_names_with_nul();
     test_bad_arguments();
     test_failed_round();
+    test_lost_result();
     test_repeated_round();
     test_odd_results();
     test_bad_definitions();
