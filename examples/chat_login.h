@@ -459,6 +459,14 @@ static char *site_of(const char *origin)
                        host);
 }
 
+/* A pipe or a file was given to be read: nobody is sent for a token then. */
+static bool is_given(int descriptor)
+{
+    struct stat about;
+    return fstat(descriptor, &about) == 0 &&
+           (S_ISFIFO(about.st_mode) || S_ISREG(about.st_mode));
+}
+
 static void invite(const struct door *door, const char *site)
 {
     char *address = format_text("%s/?action=authme&redirectURL="
@@ -469,7 +477,8 @@ static void invite(const struct door *door, const char *site)
             "    %s\n\n"
             "Or paste a token here (it is not shown) and press Return.\n",
             address);
-    open_browser(address);
+    if (!is_given(STDIN_FILENO))
+        open_browser(address);
     free(address);
 }
 

@@ -1,6 +1,7 @@
 /* A picture from words, into a file: draw lighthouse.png "a lighthouse"
  * Services answer with the picture's bytes, with the picture in a data: URL,
- * or with the URL of a place to fetch it from, which is printed.
+ * or with the URL of a place to fetch it from, which is printed: then nothing
+ * is written.
  *
  *     cc -I. examples/draw.c -o draw -lmbedtls -lmbedx509 -lmbedcrypto
  */
@@ -8,6 +9,7 @@
 #include "puter.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool write_file(const char *path, const void *data, size_t size)
 {
@@ -41,7 +43,10 @@ static bool keep(const char *path, const puter_reply *reply)
     size = puter_image_bytes(&image, NULL, 0);
     if (size)
         return write_decoded(path, &image, size);
-    return puts(reply->text) >= 0;
+    if (strncmp(reply->text, "http", 4) == 0)
+        return puts(reply->text) >= 0;
+    fputs("draw: what was answered is no picture\n", stderr);
+    return false;
 }
 
 int main(int argc, char **argv)

@@ -6,6 +6,8 @@
 #include "puter.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static bool load(puter_history *history, const char *path)
 {
@@ -28,15 +30,16 @@ static bool load(puter_history *history, const char *path)
     return false;
 }
 
-/* Keeps the answer; not the service's own words in place of one, nor the
- * question that they were for. */
+/* Keeps the answer; not the service's own words in place of one, or nothing,
+ * nor the question that they were for. */
 static bool keep(puter_history *history, const puter_reply *reply)
 {
     puter_result result;
-    if (reply->blocked || reply->usage_limited) {
+    if (reply->blocked || reply->usage_limited || !reply->length) {
         fprintf(stderr, "history: not kept: this is no answer: %s\n",
-                reply->blocked ? "the service blocked the question"
-                               : "the account is out of credit");
+                reply->blocked         ? "the service blocked the question"
+                : reply->usage_limited ? "the account is out of credit"
+                                       : "it is empty");
         return false;
     }
     result = puter_history_add_reply(history, reply);
@@ -74,35 +77,57 @@ static bool add_question(puter_history *history, const char *question)
     return result == PUTER_OK;
 }
 
-/* Takes the old file's place only once it is whole. */
-static bool save(const puter_history *history, const char *path)
+/* A conversation is its owner's alone: so is a file of mkstemp's. */
+static FILE *open_whole(char *whole, size_t room, const char *path)
 {
-    char whole[4096];
-    puter_writer text = {0};
-    bool good = puter_history_save(history, &text) == PUTER_OK;
+    int descriptor;
     FILE *file;
-    snprintf(whole, sizeof whole, "%s.new", path);
-    file = fopen(whole, "wb");
-    good = file && fwrite(text.text, 1, text.length, file) > 0 && good;
-    good = file && fclose(file) == 0 && good && rename(whole, path) == 0;
-    if (!good) {
-        perror(path);
-        if (file)
-            remove(whole);
+    snprintf(whole, room, "%s.XXXXXX", path);
+    descriptor = mkstemp(whole);
+    if (descriptor < 0)
+        return NULL;
+    file = fdopen(descriptor, "wb");
+    if (!file) {
+        close(descriptor);
+        remove(whole);
     }
+    return file;
+}
+
+static bool save(const puter_history *history, FILE *file)
+{
+    puter_writer text = {0};
+    bool good = puter_history_save(history, &text) == PUTER_OK &&
+                fwrite(text.text, 1, text.length, file) == text.length;
     puter_writer_free(&text);
     return good;
 }
 
+/* The new file is there before anybody asks, since answers have a price; it
+ * takes the old one's place once it is whole. */
+static bool converse(const char *path, const char *question)
+{
+    char whole[4096];
+    puter_history history = {0};
+    bool good = load(&history, path) && add_question(&history, question);
+    FILE *file = good ? open_whole(whole, sizeof whole, path) : NULL;
+    bool asked = file && ask(&history);
+    bool saved = asked && save(&history, file);
+    if (file)
+        saved = fclose(file) == 0 && saved && rename(whole, path) == 0;
+    if ((good && !file) || (asked && !saved))
+        perror(path);
+    if (file && !saved)
+        remove(whole);
+    puter_history_free(&history);
+    return saved;
+}
+
 int main(int argc, char **argv)
 {
-    puter_history history = {0};
-    bool used = argc == 3 && *argv[2];
-    bool good = used && load(&history, argv[1]) &&
-                add_question(&history, argv[2]) && ask(&history) &&
-                save(&history, argv[1]);
-    if (!used)
+    if (argc != 3 || !*argv[2]) {
         fputs("usage: history FILE QUESTION\n", stderr);
-    puter_history_free(&history);
-    return used ? !good : 2;
+        return 2;
+    }
+    return !converse(argv[1], argv[2]);
 }

@@ -44,9 +44,11 @@ static void advance(talk *t)
     puter_event event;
     int got;
     while ((got = puter_stream_next(t->client, &event)) == 1)
-        if (event.type == PUTER_EVENT_TEXT)
-            printf("%s: %.*s\n", t->request.model, (int)event.length,
-                   event.text);
+        if (event.type == PUTER_EVENT_TEXT) {
+            printf("%s: ", t->request.model);
+            fwrite(event.text, 1, event.length, stdout); /* with its NULs */
+            putchar('\n');
+        }
     if (got != PUTER_WAIT)
         end(t);
 }

@@ -39,6 +39,7 @@ int main(int argc, char **argv)
     puter_reply reply;
     puter_result result;
     int calls = 0;
+    bool open;
 
     weather.name = "get_weather";
     weather.description = "The weather in a city, right now.";
@@ -50,11 +51,15 @@ int main(int argc, char **argv)
     request.tools = &weather;
     request.tool_count = 1;
     result = puter_chat(client, &request, &reply);
-    if (result == PUTER_OK)
-        printf("%s\n(%d calls of get_weather)\n", reply.text, calls);
-    else
+    open = reply.tool_call_count > 0; /* of another tool, or after all rounds */
+    if (result != PUTER_OK)
         fprintf(stderr, "tools: %s\n", puter_last_error(client)->message);
+    else if (open)
+        fprintf(stderr, "tools: no answer: the model still calls %s\n",
+                reply.tool_calls[0].name);
+    else
+        printf("%s\n(%d calls of get_weather)\n", reply.text, calls);
     puter_reply_free(&reply);
     puter_close(client);
-    return result != PUTER_OK;
+    return result != PUTER_OK || open;
 }

@@ -744,6 +744,7 @@ static const struct skill {
     {"history", "which turns it saw", say_history},
     {"image", "a small picture", say_image},
     {"weather", "calls the first tool", say_weather},
+    {"insist", "calls it whatever it says", say_weather},
     {"two tools", "calls two", say_two_tools},
     {"blocked", "lorem ipsum, as where policy objects", say_blocked},
     {"broke", "the notice of an account without credit", say_broke},
@@ -784,7 +785,8 @@ static void say_something(chat *c)
         say_blocked(c, "");
         return;
     }
-    if (has_role(last_message(c), "tool")) {
+    if (has_role(last_message(c), "tool") &&
+        !starts_with(c->prompt.data, "insist")) {
         say_results(c);
         return;
     }

@@ -200,15 +200,22 @@ static void recognize(exchange *x)
     succeed(x->answer, x->driver, &result, "");
 }
 
-/* With test_mode a URL as JSON, else the picture's bytes. */
+/* With test_mode or of "elsewhere" a URL as JSON, else the picture's bytes; of
+ * "nothing" no picture. */
 static void generate_image(exchange *x)
 {
     const char *data = strchr(PICTURE, ',') + 1;
+    const char *prompt = need_string(x, "prompt");
     unsigned char picture[256];
     size_t size;
-    if (!need_string(x, "prompt"))
+    if (!prompt)
         return;
-    if (puter_json_bool(member(x->args, "test_mode"))) {
+    if (strcmp(prompt, "nothing") == 0) {
+        succeed_json(x, "{}");
+        return;
+    }
+    if (puter_json_bool(member(x->args, "test_mode")) ||
+        strcmp(prompt, "elsewhere") == 0) {
         succeed_json(x, "\"https://example.com/sample.png\"");
         return;
     }
