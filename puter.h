@@ -60,10 +60,10 @@
  *
  * Ownership: a reply, a history, a writer and a document are freed by their
  * own puter_..._free, never by free(): after a failure as well; NULL does no
- * harm, nor does twice but to a document. A call that fills a reply does not
- * free what was in it. Strings in options are copied; ca_data and the transport
- * must stay until puter_close, a request and what it points to until its
- * exchange has ended. Options and requests may be {0} or (in C++) {}, which
+ * harm, nor does a second time, but to a document. A call that fills a reply
+ * does not free what was in it. Strings in options are copied; ca_data and the
+ * transport must stay until puter_close, a request and what it points to until
+ * its exchange has ended. Options and requests may be {0} or (in C++) {}, which
  * means the defaults; a client, options, an optional string and a reply to be
  * filled may be NULL.
  *
@@ -72,11 +72,11 @@
  * touched, there are no globals.
  *
  * Threads: a client is for one thread at a time, and clients share nothing.
- * Mbed TLS must allow that: what uses its PSA parts (TLS 1.3 does) may run in
- * several threads from 3.6 on, if built with MBEDTLS_THREADING_C, which what
- * includes its headers must be compiled with as well; before 3.6 it may not,
- * and without PSA it may. It fills some tables (ciphersuites, AES)
- * at first use, without a lock: let an exchange over TLS end before the threads
+ * Mbed TLS must allow that, and does as long as its PSA parts are not used.
+ * With those (TLS 1.3 needs them) it does from 3.6 on, if it was built with
+ * MBEDTLS_THREADING_C, and what includes its headers is compiled with that as
+ * well; before 3.6 it does not. It fills some tables (ciphersuites, AES) at
+ * first use, without a lock: let an exchange over TLS end before the threads
  * begin. After fork() a client is for the parent alone: the child's copy has
  * the same connection and would draw the same random numbers.
  *
