@@ -4299,26 +4299,23 @@ static puter__http_step puter__http_head_end(puter__http *http)
 static puter__http_step puter__http_chunk(puter__http *http, const char *line,
                                           size_t length)
 {
+    const char *p = line, *end = line + length;
     int64_t size = 0;
-    size_t i, digits;
-    for (i = 0; i < length; i++) {
-        int digit = puter__hex_digit(line[i]);
-        if (digit < 0)
-            break;
-        if (size >> 58 != 0 || i >= 32)
+    int digit;
+    for (; p < end && (digit = puter__hex_digit(*p)) >= 0; p++) {
+        if (size >> 58 != 0 || p - line >= 32)
             return puter__http_bad(http, "a chunk size that is too large");
         size = size * 16 + digit;
     }
+    if (p == line)
+        return puter__http_bad(http, "a chunk size that is no number");
+    puter__trim(&p, &end);
+    if (p < end && (*p != ';' || !puter__is_field_text(line, length)))
+        return puter__http_bad(http, "a chunk size that is no number");
     http->left = size;
     http->overhead += (int64_t)length - 16 - 2 * size;
     if (http->overhead < 0)
         http->overhead = 0;
-    digits = i;
-    while (i < length && (line[i] == ' ' || line[i] == '\t'))
-        i++;
-    if (digits == 0 || (i < length && (line[i] != ';' ||
-                                       !puter__is_field_text(line, length))))
-        return puter__http_bad(http, "a chunk size that is no number");
     if (http->overhead > PUTER__OVERHEAD_MAX)
         return puter__http_endless(http, "more chunk framing than body");
     http->state = http->left > 0 ? PUTER__CHUNK_DATA : PUTER__TRAILER;
