@@ -6506,23 +6506,26 @@ static puter_result puter__check_saved(const puter_writer *text)
     return result;
 }
 
-/* Takes over the text of a message. */
+static puter_result puter__history_grow(puter_history *history)
+{
+    size_t capacity = history->capacity * 2 + 8;
+    puter_message *messages = (puter_message *)PUTER_REALLOC(
+        history->messages, capacity * sizeof *messages);
+    if (messages == NULL)
+        return PUTER_ERR_NOMEM;
+    history->messages = messages;
+    history->capacity = capacity;
+    return PUTER_OK;
+}
+
+/* Adds a message by its text, which it takes over, after a failure as well. */
 static puter_result puter__history_take(puter_history *history,
                                         const char *role, puter_writer *text)
 {
-    puter_message *message = history->messages;
+    puter_message *message;
     puter_result result = text->result;
-    if (result == PUTER_OK && history->message_count == history->capacity) {
-        size_t capacity = history->capacity * 2 + 8;
-        message = (puter_message *)PUTER_REALLOC(message,
-                                                 capacity * sizeof *message);
-        if (message == NULL) {
-            result = PUTER_ERR_NOMEM;
-        } else {
-            history->messages = message;
-            history->capacity = capacity;
-        }
-    }
+    if (result == PUTER_OK && history->message_count == history->capacity)
+        result = puter__history_grow(history);
     if (result != PUTER_OK) {
         puter_writer_free(text);
         return result;
