@@ -6296,23 +6296,30 @@ static void puter__write_args(puter_client *client)
     puter__write_given(client);
 }
 
+/* A question as the call that it is, but for its args. */
+static void puter__chat_call(const puter_client *client,
+                             puter_call_request *call)
+{
+    const puter_request *request = client->request;
+    call->interface = "puter-chat-completion";
+    call->method = "complete";
+    call->test_mode = request->test_mode;
+    call->driver = puter__pinned(request);
+    if (client->route == PUTER_ROUTE_UNIFIED)
+        call->driver = "ai-chat";
+    else if (call->driver == NULL)
+        call->driver = puter_driver_for_model(request->model);
+}
+
 /* {"interface":...,"driver":...,"method":...,"args":{...}} */
 static void puter__write_body(puter_client *client)
 {
     puter_writer *out = &client->out;
     puter_call_request call = PUTER__ZERO;
-    if (!puter__is_chat(client)) {
+    if (puter__is_chat(client))
+        puter__chat_call(client, &call);
+    else
         call = *client->call;
-    } else { /* a question is a call as well */
-        call.interface = "puter-chat-completion";
-        call.method = "complete";
-        call.test_mode = client->request->test_mode;
-        call.driver = puter__pinned(client->request);
-        if (client->route == PUTER_ROUTE_UNIFIED)
-            call.driver = "ai-chat";
-        else if (call.driver == NULL)
-            call.driver = puter_driver_for_model(client->request->model);
-    }
     puter_write_begin_object(out);
     puter__write_member(out, "interface", call.interface);
     puter__write_member(out, "driver", call.driver);
