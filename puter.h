@@ -7596,6 +7596,18 @@ static void puter__finish(puter_client *client)
         puter__wipe_free(&client->scratch);
 }
 
+/* The route to begin with: the one that the options demand, else "ai-chat" if
+ * the request names it, else what is known of the service. */
+static puter_route puter__first_route(const puter_client *client)
+{
+    if (client->options.route != PUTER_ROUTE_AUTO)
+        return client->options.route;
+    return puter__is_chat(client) &&
+                   puter__same(client->request->driver, "ai-chat")
+               ? PUTER_ROUTE_UNIFIED
+               : client->learned;
+}
+
 /* Encodes what client->request, call or path ask, and sets out. */
 static puter_result puter__begin(puter_client *client, puter__kind kind)
 {
@@ -7613,12 +7625,7 @@ static puter_result puter__begin(puter_client *client, puter__kind kind)
     client->kind = kind;
     client->rerouted = false;
     client->retries = client->rounds = 0;
-    client->route = client->options.route;
-    if (client->route == PUTER_ROUTE_AUTO)
-        client->route = puter__is_chat(client) &&
-                                puter__same(client->request->driver, "ai-chat")
-                            ? PUTER_ROUTE_UNIFIED
-                            : client->learned;
+    client->route = puter__first_route(client);
     if (result == PUTER_OK)
         result = puter__encode(client);
     if (result != PUTER_OK) {
