@@ -2898,19 +2898,24 @@ static void puter__socket_drop(puter__socket *s)
     s->fd = -1;
 }
 
-/* Begins to connect to one address: true when that succeeded or goes on. The
- * descriptor is none of the standard files', which may be closed: what is
+/* Its descriptor is none of the standard files', which may be closed: what is
  * printed must not go to the service. */
-static bool puter__socket_try(puter__socket *s, const puter__address *address)
+static void puter__socket_make(puter__socket *s, int family)
 {
-    int on = 1, left = s->count - s->next + 1;
-    int64_t now = puter__now();
-    s->fd = socket(address->name.ss_family, PUTER__SOCKET_TYPE, 0);
+    s->fd = socket(family, PUTER__SOCKET_TYPE, 0);
     if (s->fd >= 0 && s->fd <= STDERR_FILENO) {
         int low = s->fd;
         s->fd = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         close(low);
     }
+}
+
+/* Begins to connect to one address: true when that succeeded or goes on. */
+static bool puter__socket_try(puter__socket *s, const puter__address *address)
+{
+    int on = 1, left = s->count - s->next + 1;
+    int64_t now = puter__now();
+    puter__socket_make(s, address->name.ss_family);
     if (s->fd < 0 || fcntl(s->fd, F_SETFL, O_NONBLOCK) != 0 ||
         fcntl(s->fd, F_SETFD, FD_CLOEXEC) != 0)
         return false;
@@ -2919,7 +2924,7 @@ static bool puter__socket_try(puter__socket *s, const puter__address *address)
 #endif
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     s->attempt_deadline = s->deadline;
-    if (s->deadline != PUTER__NEVER) /* a share, so that a dead one is one */
+    if (s->deadline != PUTER__NEVER) /* its share: the others have theirs */
         s->attempt_deadline = now + (int)(s->deadline - now) / left;
     return connect(s->fd, (const struct sockaddr *)&address->name,
                    address->length) == 0 ||
