@@ -4025,7 +4025,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
 #define PUTER__INTERIM_MAX 16             /* 1xx replies before the real one */
 #define PUTER__OVERHEAD_MAX 16384         /* chunk framing beyond reason */
 
-/* What is due; up to the trailer, a line. */
+/* What is due next: up to PUTER__TRAILER a line. */
 typedef enum puter__http_state {
     PUTER__STATUS_LINE,
     PUTER__HEADER,
@@ -4107,8 +4107,9 @@ static bool puter__is_field_text(const char *text, size_t length)
     return true;
 }
 
-static void puter__keep(char *out, size_t size, const char *text,
-                        size_t length)
+/* What fits: of a type the beginning tells, and a location is only shown. */
+static void puter__copy_cut(char *out, size_t size, const char *text,
+                            size_t length)
 {
     if (length >= size)
         length = size - 1;
@@ -4118,8 +4119,8 @@ static void puter__keep(char *out, size_t size, const char *text,
 
 /* "HTTP/1." DIGIT SP 3DIGIT [SP reason] (RFC 9112 section 4); behind the line
  * stands its CR. */
-static puter__http_step puter__http_status(puter__http *http, const char *line,
-                                           size_t length)
+static puter__http_step puter__http_status_line(puter__http *http,
+                                                const char *line, size_t length)
 {
     static const char form[] = "HTTP/1.0 000"; /* where '0' is any digit */
     const size_t size = sizeof form - 1;
@@ -4138,10 +4139,11 @@ static puter__http_step puter__http_status(puter__http *http, const char *line,
     return PUTER__STEP_LINE;
 }
 
-/* A list of one number only: two, even alike, are refused (RFC 9110 section
- * 8.6 leaves the choice), since a wrong length splits replies wrongly. */
-static puter__http_step puter__http_length(puter__http *http, const char *value,
-                                           size_t length)
+/* One number: two, even alike, are refused (RFC 9110 section 8.6 leaves the
+ * choice), since a wrong length splits replies wrongly. */
+static puter__http_step puter__http_content_length(puter__http *http,
+                                                   const char *value,
+                                                   size_t length)
 {
     const char *p = value;
     if (http->has_length)
@@ -4223,7 +4225,7 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
                                     9110 section 9.3.6) */
     switch (puter__field_find(name, name_length)) {
     case PUTER__FIELD_CONTENT_LENGTH:
-        return puter__http_length(http, value, length);
+        return puter__http_content_length(http, value, length);
     case PUTER__FIELD_TRANSFER_ENCODING:
         if (http->chunked || !puter__same_nocase(value, length, "chunked"))
             return puter__http_bad(http, "an unknown Transfer-Encoding");
@@ -4237,11 +4239,11 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
         http->close |= puter__list_has(value, length, "close");
         break;
     case PUTER__FIELD_CONTENT_TYPE:
-        puter__keep(http->content_type, sizeof http->content_type, value,
-                    length);
+        puter__copy_cut(http->content_type, sizeof http->content_type, value,
+                        length);
         break;
     case PUTER__FIELD_LOCATION:
-        puter__keep(http->location, sizeof http->location, value, length);
+        puter__copy_cut(http->location, sizeof http->location, value, length);
         break;
     case PUTER__FIELD_RETRY_AFTER:
         puter__http_retry_after(http, value, length);
@@ -4254,8 +4256,8 @@ static puter__http_step puter__http_field(puter__http *http, const char *name,
 
 /* name ":" OWS value OWS (RFC 9112 section 5). A line that continues another
  * (obs-fold, section 5.2) fails as a name. */
-static puter__http_step puter__http_header(puter__http *http, const char *line,
-                                           size_t length)
+static puter__http_step puter__http_field_line(puter__http *http,
+                                               const char *line, size_t length)
 {
     const char *colon = (const char *)memchr(line, ':', length);
     const char *value, *end = line + length;
@@ -4301,8 +4303,8 @@ static puter__http_step puter__http_head_end(puter__http *http)
 
 /* chunk-size [chunk-ext] (RFC 9112 section 7.1). Extensions are ignored, but
  * framing may not outgrow what it frames. */
-static puter__http_step puter__http_chunk(puter__http *http, const char *line,
-                                          size_t length)
+static puter__http_step puter__http_chunk_size(puter__http *http,
+                                               const char *line, size_t length)
 {
     const char *p = line, *end = line + length;
     int64_t size = 0;
@@ -4331,15 +4333,15 @@ static puter__http_step puter__http_line(puter__http *http, const char *line,
                                          size_t length)
 {
     if (http->state == PUTER__CHUNK_SIZE)
-        return puter__http_chunk(http, line, length);
+        return puter__http_chunk_size(http, line, length);
     http->head_bytes += length + 2;
     if (++http->head_lines > PUTER__HEAD_LINES_MAX ||
         http->head_bytes > PUTER__HEAD_MAX)
         return puter__http_endless(http, "a head without end");
     if (http->state == PUTER__STATUS_LINE)
-        return puter__http_status(http, line, length);
+        return puter__http_status_line(http, line, length);
     if (length > 0)
-        return puter__http_header(http, line, length);
+        return puter__http_field_line(http, line, length);
     if (http->state == PUTER__HEADER)
         return puter__http_head_end(http);
     http->state = PUTER__COMPLETE;
