@@ -3053,7 +3053,7 @@ typedef struct puter__tls {
     mbedtls_ssl_session session; /* to resume by; only of a checked peer */
     bool has_session;
     bool without_pss;        /* signatures of RSA-PSS are not offered */
-    bool otherwise;          /* the handshake that failed may be repeated: the
+    bool fallback;           /* the handshake that failed may be repeated: the
                                 next one does without something */
     int64_t checked;         /* when its certificate was, in seconds */
     uint64_t store_mark;     /* of the store it was held against */
@@ -3502,7 +3502,7 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
 }
 
 /* Says why the certificate was refused: the first of these that is so. */
-static puter_result puter__tls_refused(puter__tls *tls)
+static puter_result puter__tls_fail_certificate(puter__tls *tls)
 {
     static const struct {
         uint32_t flag;
@@ -3633,7 +3633,7 @@ static bool puter__tls_still_checked(const puter__tls *tls, int64_t checked,
 
 /* A TLS 1.3 ticket makes some versions return early, from any call: there is
  * nothing to wait for, only to call again. */
-static bool puter__tls_again(puter__tls *tls, int error)
+static bool puter__tls_took_ticket(puter__tls *tls, int error)
 {
 #ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
     if (error == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
@@ -3710,7 +3710,7 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
     if (puter__is_tls_memory(error))
         return puter__fail_memory(tls->report);
     if (puter__is_x509_error(error) || error == PUTER__BAD_CERTIFICATE)
-        return puter__tls_refused(tls);
+        return puter__tls_fail_certificate(tls);
     code[--at] = '\0';
     do
         code[--at] = "0123456789ABCDEF"[rest & 15];
@@ -3786,7 +3786,7 @@ static const mbedtls_ecp_group_id puter__groups[] = {
 /* Asks for records that the library was given room for (RFC 6066 section 4):
  * the largest that it takes as a setting. In TLS 1.3 it refuses the server's
  * consent, and so that is left out. */
-static void puter__tls_ask_for_less(mbedtls_ssl_config *config)
+static void puter__tls_limit_fragments(mbedtls_ssl_config *config)
 {
     unsigned char code = MBEDTLS_SSL_MAX_FRAG_LEN_4096;
     while (code != MBEDTLS_SSL_MAX_FRAG_LEN_NONE &&
@@ -3845,7 +3845,7 @@ static int puter__tls_configure(puter__tls *tls)
                                                 : MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_ca_chain(&tls->config, &tls->nobody, NULL);
 #ifdef PUTER__SMALL_RECORDS
-    puter__tls_ask_for_less(&tls->config);
+    puter__tls_limit_fragments(&tls->config);
 #endif
     if (!tls->options->insecure_skip_verify)
         mbedtls_ssl_conf_verify(&tls->config, puter__tls_verify, tls);
@@ -3886,7 +3886,7 @@ static void puter__tls_free(puter__tls *tls)
 static puter_result puter__tls_open(puter__tls *tls)
 {
     int error = tls->ready ? 0 : puter__tls_configure(tls);
-    tls->otherwise = false;
+    tls->fallback = false;
     if (error == 0) {
         mbedtls_ssl_init(&tls->ssl);
         tls->active = true;
@@ -3927,14 +3927,14 @@ static int puter__tls_stopped(puter__tls *tls, const char *stage, int error)
 /* A handshake has failed. A session may be the reason (Mbed TLS offers its
  * version of TLS alone), or RSA-PSS in TLS 1.2: the next one goes without, and
  * may come at once, since no request has been sent. */
-static void puter__tls_give_in(puter__tls *tls, int error)
+static void puter__tls_fall_back(puter__tls *tls, int error)
 {
-    tls->otherwise = tls->has_session;
+    tls->fallback = tls->has_session;
     puter__tls_forget_session(tls);
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
     tls->without_pss = !tls->without_pss &&
                        error == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER;
-    tls->otherwise |= tls->without_pss;
+    tls->fallback |= tls->without_pss;
     mbedtls_ssl_conf_sig_algs(&tls->config, tls->without_pss
                                                 ? puter__signatures_without_pss
                                                 : puter__signatures);
@@ -3949,14 +3949,14 @@ static int puter__tls_handshake(puter__tls *tls)
     tls->taken = 0;
     do
         error = mbedtls_ssl_handshake(&tls->ssl);
-    while (puter__tls_again(tls, error));
+    while (puter__tls_took_ticket(tls, error));
     if (error == 0) {
         puter__tls_keep_session(tls);
         return 0;
     }
     result = puter__tls_stopped(tls, "handshake", error);
     if (result > PUTER_WANT_READ)
-        puter__tls_give_in(tls, error);
+        puter__tls_fall_back(tls, error);
     return result;
 }
 
@@ -3976,7 +3976,7 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
 #endif
     do
         count = mbedtls_ssl_read(&tls->ssl, (unsigned char *)buffer, size);
-    while (puter__tls_again(tls, count) ||
+    while (puter__tls_took_ticket(tls, count) ||
            (count == 0 && !tls->ended)); /* a record of nothing */
     if (count > 0)
         return count;
@@ -4003,7 +4003,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
                     ? (int)size /* it is out */
                     : mbedtls_ssl_write(&tls->ssl, (const unsigned char *)data,
                                         size);
-    while (puter__tls_again(tls, count));
+    while (puter__tls_took_ticket(tls, count));
     if (count >= 0) {
         tls->pending = 0;
     } else if (tls->unsent > 0) {
@@ -7273,14 +7273,15 @@ static puter_result puter__receive(puter_client *client)
 
 /* -- what to do about a failure -- */
 
-/* A handshake that can go otherwise; or a connection that has served before,
- * closed under this request: sent again on a new one, and so once, if the
- * service cannot have seen all of it, or if it only reads. */
+/* Whether to start again on a new connection, at once: after a handshake that
+ * has something to fall back to; or where a connection that has served before
+ * was lost under this request (so this comes once), if the service cannot have
+ * seen all of it, or it only reads. */
 static bool puter__may_resend(const puter_client *client, puter_result result)
 {
 #ifndef PUTER_NO_TLS
     if (client->phase == PUTER__PHASE_HANDSHAKE)
-        return client->tls.otherwise && result == PUTER_ERR_TLS;
+        return client->tls.fallback && result == PUTER_ERR_TLS;
 #endif
     return client->reused &&
            (result == PUTER_ERR_CLOSED || result == PUTER_ERR_TLS) &&
