@@ -3296,12 +3296,13 @@ static const char *puter__store_where(const puter_options *options)
     return path;
 }
 
-static uint64_t puter__mark(uint64_t mark, const void *data, size_t size)
+/* A hash (Fowler, Noll, Vo) of the data behind what gave this one. */
+static uint64_t puter__fnv1a(uint64_t hash, const void *data, size_t size)
 {
     const unsigned char *p = (const unsigned char *)data;
     for (; size > 0; size--)
-        mark = (mark ^ *p++) * 1099511628211u; /* FNV-1a */
-    return mark;
+        hash = (hash ^ *p++) * 1099511628211u;
+    return hash;
 }
 
 /* Tells the CA store, as it is now, from another: by its content in memory, or
@@ -3322,13 +3323,13 @@ static uint64_t puter__store_mark(const puter_options *options,
         facts[1] = (int64_t)about.st_size;
         facts[2] = (int64_t)about.st_mtime;
         facts[3] = (int64_t)about.st_ctime;
-        mark = puter__mark(mark, path, strlen(path));
+        mark = puter__fnv1a(mark, path, strlen(path));
         data = facts;
         size = sizeof facts;
     }
 #endif
     (void)path;
-    return puter__mark(mark, data, size);
+    return puter__fnv1a(mark, data, size);
 }
 
 /* Offers the store's certificates to the chain; fails where the store cannot
@@ -7775,7 +7776,7 @@ static puter_result puter__fail_session(puter_client *client, const char *path,
 #define PUTER__SESSION_MAX 32768
 
 /* What stands in a session's file between its head and the session. Behind that
- * is a mark of all: Mbed TLS takes damaged sessions for whole. */
+ * is a hash of it all: Mbed TLS takes damaged sessions for whole. */
 typedef struct puter__session_facts {
     int64_t checked;     /* when the certificate was */
     uint64_t store_mark; /* of the store that it was held against */
@@ -7848,14 +7849,14 @@ static const char *puter__session_take(puter_client *client,
 {
     puter__tls *tls = &client->tls;
     puter__session_facts facts;
-    uint64_t mark;
+    uint64_t hash;
     size_t at = head->length + sizeof facts, end;
     if (!puter__starts(data->text, head->text))
         return "it is none, or for another host";
-    end = data->length - sizeof mark;
+    end = data->length - sizeof hash;
     memcpy(&facts, data->text + head->length, sizeof facts); /* there is room */
-    memcpy(&mark, data->text + end, sizeof mark);
-    if (end < at || mark != puter__mark(0, data->text, end))
+    memcpy(&hash, data->text + end, sizeof hash);
+    if (end < at || hash != puter__fnv1a(0, data->text, end))
         return "it is damaged";
     if (!puter__tls_still_checked(tls, facts.checked, facts.store_mark))
         return "it is a day old, or by another CA store";
@@ -7883,7 +7884,7 @@ PUTER_API puter_result puter_session_save(puter_client *client,
     puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
     puter__session_facts facts;
-    uint64_t mark;
+    uint64_t hash;
     size_t size = 0;
     const char *wrong = NULL;
     int error = 0;
@@ -7901,12 +7902,12 @@ PUTER_API puter_result puter_session_save(puter_client *client,
         error = ENOMEM;
     } else if (mbedtls_ssl_session_save(
                    &client->tls.session, (unsigned char *)out.text + out.length,
-                   PUTER__SESSION_MAX - out.length - sizeof mark, &size) != 0) {
+                   PUTER__SESSION_MAX - out.length - sizeof hash, &size) != 0) {
         wrong = "this Mbed TLS cannot use it";
     } else {
         out.length += size;
-        mark = puter__mark(0, out.text, out.length);
-        puter__append(&out, &mark, sizeof mark);
+        hash = puter__fnv1a(0, out.text, out.length);
+        puter__append(&out, &hash, sizeof hash);
         error = puter__file_replace(path, &out);
     }
     if (wrong != NULL)

@@ -2049,7 +2049,7 @@ static void seal(script_bytes *whole)
 {
     uint64_t mark;
     size_t end = whole->length - sizeof mark;
-    mark = puter__mark(0, whole->bytes, end);
+    mark = puter__fnv1a(0, whole->bytes, end);
     memcpy(whole->bytes + end, &mark, sizeof mark);
 }
 
