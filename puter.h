@@ -7272,7 +7272,7 @@ static puter_result puter__receive(puter_client *client)
     return result;
 }
 
-/* -- what to do about a failure -- */
+/* -- one step, and what to do about its failure -- */
 
 /* Whether to start again on a new connection, at once: after a handshake that
  * has something to fall back to; or where a connection that has served before
@@ -7347,6 +7347,32 @@ static puter_result puter__recover(puter_client *client, puter_result result)
     return PUTER_OK;
 }
 
+/* Takes the exchange one step further, which never waits. */
+static puter_result puter__step(puter_client *client)
+{
+    puter_result result = PUTER_OK;
+    client->want = 0;
+    if (client->phase != PUTER__PHASE_RECEIVE)
+        result = puter__check_time(client);
+    if (result == PUTER_OK) {
+        switch (client->phase) {
+        case PUTER__PHASE_PAUSE:
+            if (puter__now() < client->pause_until)
+                return PUTER_WAIT;
+            puter__launch(client);
+            break;
+        case PUTER__PHASE_CONNECT: result = puter__connect(client); break;
+        case PUTER__PHASE_TUNNEL: result = puter__tunnel(client); break;
+#ifndef PUTER_NO_TLS
+        case PUTER__PHASE_HANDSHAKE: result = puter__handshake(client); break;
+#endif
+        case PUTER__PHASE_SEND: result = puter__send(client); break;
+        default: result = puter__receive(client);
+        }
+    }
+    return result < 0 ? puter__recover(client, result) : result;
+}
+
 /* -- events -- */
 
 static void puter__tell_text(puter_event *event, puter__channel *channel)
@@ -7398,32 +7424,6 @@ static bool puter__tell(puter_client *client, puter_event *event)
     event->json_length =
         client->streamed ? client->told_length : answer->body.length;
     return true;
-}
-
-/* Takes the exchange one step further, which never waits. */
-static puter_result puter__step(puter_client *client)
-{
-    puter_result result = PUTER_OK;
-    client->want = 0;
-    if (client->phase != PUTER__PHASE_RECEIVE)
-        result = puter__check_time(client);
-    if (result == PUTER_OK) {
-        switch (client->phase) {
-        case PUTER__PHASE_PAUSE:
-            if (puter__now() < client->pause_until)
-                return PUTER_WAIT;
-            puter__launch(client);
-            break;
-        case PUTER__PHASE_CONNECT: result = puter__connect(client); break;
-        case PUTER__PHASE_TUNNEL: result = puter__tunnel(client); break;
-#ifndef PUTER_NO_TLS
-        case PUTER__PHASE_HANDSHAKE: result = puter__handshake(client); break;
-#endif
-        case PUTER__PHASE_SEND: result = puter__send(client); break;
-        default: result = puter__receive(client);
-        }
-    }
-    return result < 0 ? puter__recover(client, result) : result;
 }
 
 /* -- rounds of tools -- */
