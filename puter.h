@@ -4788,17 +4788,6 @@ PUTER_API int puter_client_fd(const puter_client *client)
     return -1;
 }
 
-PUTER_API const char *puter_client_tls_version(const puter_client *client)
-{
-#ifndef PUTER_NO_TLS
-    if (client != NULL && client->tls.active &&
-        client->phase != PUTER__PHASE_HANDSHAKE)
-        return mbedtls_ssl_get_version(&client->tls.ssl);
-#endif
-    (void)client;
-    return "";
-}
-
 /* A result for the transport's failure; one that has not said why gets its
  * sentence here. */
 static puter_result puter__fail_transport(puter_client *client, int result)
@@ -5032,7 +5021,9 @@ static puter_result puter__read_head(puter_client *client, bool *whole)
     return result;
 }
 
-/* The way to the service is open: on with TLS, or with the request. */
+/* -- the way to the service, and the request on it -- */
+
+/* The way is open: on with TLS, or with the request. */
 static puter_result puter__connected(puter_client *client)
 {
     client->phase = PUTER__PHASE_SEND;
@@ -7975,6 +7966,17 @@ static const puter_error puter__no_client = {
 PUTER_API const puter_error *puter_last_error(const puter_client *client)
 {
     return client != NULL ? &client->report.error : &puter__no_client;
+}
+
+PUTER_API const char *puter_client_tls_version(const puter_client *client)
+{
+#ifndef PUTER_NO_TLS
+    if (client != NULL && client->tls.active &&
+        client->phase != PUTER__PHASE_HANDSHAKE)
+        return mbedtls_ssl_get_version(&client->tls.ssl);
+#endif
+    (void)client;
+    return "";
 }
 
 PUTER_API void puter_reply_free(puter_reply *reply)
