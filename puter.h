@@ -87,8 +87,8 @@
  * looked up in revocation lists.
  *
  * Inside, from the bottom up: prelude, buffer, numbers, errors, json write,
- * json read, system, url, socket, tls, http, drivers, client, answer, refusals,
- * request, history, exchange, session, public. Search for ">> name".
+ * json read, system, url, socket, tls, http, drivers, client, options, answer,
+ * refusals, request, history, exchange, session, public. Search for ">> name".
  */
 #if defined(PUTER_IMPLEMENTATION) && defined(__STRICT_ANSI__) &&              \
     !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
@@ -4499,7 +4499,7 @@ PUTER_API const char *puter_driver_for_model(const char *model)
     return puter__driver_find(&model);
 }
 
-/* >> client: its settings, its connection, its exchange ------------------- */
+/* >> client: what it holds, how long it waits, its connection ------------- */
 
 /* Where an exchange stands. Each phase is a step that can stop to wait and be
  * taken up again. */
@@ -5183,6 +5183,253 @@ static puter_result puter__send(puter_client *client)
     if (result == PUTER_OK)
         client->phase = PUTER__PHASE_RECEIVE;
     return result;
+}
+
+/* >> options: what a client is opened with, and what it takes from outside - */
+
+/* The options that become the client's own, and their variables. */
+static const struct {
+    size_t offset;
+    const char *variable;
+} puter__strings[] = {
+    {offsetof(puter_options, token), "PUTER_AUTH_TOKEN"},
+    {offsetof(puter_options, api_origin), "PUTER_API_ORIGIN"},
+    {offsetof(puter_options, origin_header), NULL},
+    {offsetof(puter_options, user_agent), NULL},
+    {offsetof(puter_options, ca_file), NULL},
+    {offsetof(puter_options, proxy), NULL},
+};
+
+static const char **puter__string(puter_options *options, size_t i)
+{
+    return (const char **)(void *)((char *)options + puter__strings[i].offset);
+}
+
+/* Makes an option the client's own: the caller's, or the environment's. */
+static const char *puter__adopt(puter_client *client, const char *value,
+                                const char *variable)
+{
+    size_t size;
+    char *copy;
+    if (value == NULL && variable != NULL)
+        value = puter__environment(&client->options, variable, NULL);
+    if (value == NULL)
+        return NULL;
+    size = strlen(value) + 1;
+    copy = (char *)PUTER_MALLOC(size);
+    if (copy == NULL)
+        puter__fail_client_memory(client);
+    else
+        memcpy(copy, value, size);
+    return copy;
+}
+
+static void puter__adopt_strings(puter_client *client)
+{
+    puter_options *o = &client->options;
+    size_t i;
+    /* Whoever started a set-user-id program must not tell it where to go. */
+    if (getuid() != geteuid() || getgid() != getegid())
+        o->no_environment = true;
+    for (i = 0; i < PUTER__COUNT(puter__strings); i++) {
+        const char **string = puter__string(o, i);
+        *string = puter__adopt(client, *string, puter__strings[i].variable);
+    }
+    client->report.secret = o->token;
+}
+
+/* -- the proxy -- */
+
+/* Whether an entry of $NO_PROXY, which may end with a port, covers the host: a
+ * name covers what is under it, "*" all. */
+static bool puter__no_proxy_covers(const char *name, const char *end,
+                                   const puter__url *url)
+{
+    const char *stop = (const char *)memchr(name, ':', (size_t)(end - name));
+    const char *port;
+    bool brackets = *name == '[';
+    size_t skip, length;
+    if (brackets)
+        stop = (const char *)memchr(name, ']', (size_t)(end - name));
+    else if (stop != NULL && memchr(stop + 1, ':', (size_t)(end - stop) - 1))
+        stop = NULL; /* a bare IPv6 address */
+    if (stop == NULL)
+        stop = end;
+    port = stop + (*stop == ']');
+    if (*port++ == ':' && puter__read_digits(&port) != url->port)
+        return false;
+    name += brackets;
+    length = (size_t)(stop - name);
+    skip = strspn(name, "*.");
+    if (skip == length)
+        return *name == '*';
+    return url->numeric
+               ? puter__same_nocase(name, length, url->host)
+               : puter__is_under(url->host, name + skip, length - skip);
+}
+
+/* Whether one of its entries does: spaces and commas are between them. */
+static bool puter__no_proxy(const char *list, const puter__url *url)
+{
+    size_t length;
+    for (; *list != '\0'; list += length) {
+        list += strspn(list, ", ");
+        length = strcspn(list, ", ");
+        if (length > 0 && puter__no_proxy_covers(list, list + length, url))
+            return true;
+    }
+    return false;
+}
+
+/* The proxy to use: the option's; else the environment's, which is neither
+ * for this machine nor for a transport of the caller's. NULL or "": none. */
+static const char *puter__proxy_text(const puter_client *client)
+{
+    const puter_options *options = &client->options;
+    const char *text = options->proxy, *list;
+    if (text != NULL || client->transport != &client->own ||
+        puter__url_is_loopback(&client->url))
+        return text;
+    list = puter__environment(options, "NO_PROXY", "no_proxy");
+    if (list != NULL && puter__no_proxy(list, &client->url))
+        return NULL;
+    if (client->url.secure)
+        text = puter__environment(options, "HTTPS_PROXY", "https_proxy");
+    return text != NULL ? text
+                        : puter__environment(options, "ALL_PROXY", "all_proxy");
+}
+
+/* Keeps "user:password", its %XX decoded; room first, so that it does not grow
+ * and leave copies behind. */
+static void puter__keep_user(puter_client *client, const char *text,
+                             size_t length)
+{
+    puter_writer *user = &client->proxy_user;
+    size_t i;
+    puter__reserve(user, length + 1);
+    for (i = 0; i < length; i++) {
+        int byte = 0;
+        if (text[i] == '%') /* behind the text are at least "@" and a NUL */
+            byte = puter__hex(text + i + 1, 2);
+        puter__append_char(user, byte > 0 ? (char)byte : text[i]);
+        i += byte > 0 ? 2 : 0;
+    }
+    if (memchr(text, ':', length) == NULL)
+        puter__append_char(user, ':'); /* RFC 7617 has one always */
+    if (user->result != PUTER_OK)
+        puter__fail_client_memory(client);
+}
+
+/* The token must not leave this machine for all to read. */
+static puter_result puter__check_exposure(puter_client *client,
+                                          const puter__url *next,
+                                          const char *who, const char *name)
+{
+    if (client->url.secure || client->transport->secure ||
+        client->options.allow_plain_http || puter__url_is_loopback(next))
+        return PUTER_OK;
+    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                       "%s%s is plain http: anyone on the way could read "
+                       "the token; use https://, or set allow_plain_http",
+                       who, name);
+}
+
+static puter_result puter__fail_proxy(puter_client *client)
+{
+    return puter__misuse(client,
+                         "the proxy is not [http://][user:password@]host[:port]"
+                         " (proxy, $HTTPS_PROXY, $ALL_PROXY)");
+}
+
+/* Reads [http://][user:password@]host[:port]. */
+static puter_result puter__set_proxy(puter_client *client)
+{
+    const char *text = puter__proxy_text(client), *at;
+    if (puter__is_empty(text))
+        return PUTER_OK;
+    if (puter__listed("http://*", text)) /* in any case */
+        text += strlen("http://");
+    if (strstr(text, "://") != NULL)
+        return puter__fail_proxy(client);
+    at = strrchr(text, '@');
+    if (at != NULL) {
+        puter__keep_user(client, text, (size_t)(at - text));
+        text = at + 1;
+    }
+    if (!puter__url_authority(&client->proxy, text))
+        return puter__fail_proxy(client);
+    puter__check_exposure(client, &client->proxy,
+                          "what goes through the proxy ", client->proxy.host);
+    return client->report.error.result;
+}
+
+static puter_result puter__check_options(puter_client *client)
+{
+    const puter_options *o = &client->options;
+    const char *origin = o->api_origin;
+    if (client->report.error.result != PUTER_OK)
+        return client->report.error.result;
+    if (origin == NULL)
+        origin = "https://api.puter.com";
+    if (!puter__url_read(&client->url, origin))
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "api_origin \"%.*s\" is not http(s)://host[:port]"
+                           "[/path]", 200, /* which may hold a password */
+                           strchr(origin, '@') == NULL ? origin : "...@...");
+    if (!puter__is_graphic(puter__or_empty(o->token), "\"'"))
+        return puter__misuse(client,
+                             "the token holds a space, a quote, a line end or "
+                             "the like; copy it anew");
+    if ((o->origin_header != NULL &&
+         !puter__is_field_text(o->origin_header, strlen(o->origin_header))) ||
+        (o->user_agent != NULL &&
+         !puter__is_field_text(o->user_agent, strlen(o->user_agent))))
+        return puter__misuse(client,
+                             "origin_header or user_agent holds a control "
+                             "byte");
+    if (puter__check_exposure(client, &client->url, "", origin) != PUTER_OK)
+        return PUTER_ERR_ARGUMENT;
+#ifdef PUTER_NO_TLS
+    if (puter__uses_tls(client))
+        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
+                           "%s needs TLS, and this program was built with "
+                           "PUTER_NO_TLS", origin);
+#endif
+    return puter__set_proxy(client);
+}
+
+static void puter__default(int *option, int normal)
+{
+    if (*option == 0)
+        *option = normal;
+}
+
+static void puter__set_numbers(puter_options *o)
+{
+    puter__default(&o->connect_timeout_ms, 15000);
+    puter__default(&o->idle_timeout_ms, 300000);
+    puter__default(&o->total_timeout_ms, -1);
+    puter__default(&o->max_retries, 8);
+    if (o->max_reply_bytes == 0)
+        o->max_reply_bytes = (int64_t)64 << 20;
+}
+
+static void puter__set_transport(puter_client *client)
+{
+    client->transport = client->options.transport;
+    if (client->transport != NULL)
+        return;
+    client->transport = &client->own;
+#ifdef PUTER_NO_SOCKETS
+    puter__misuse(client,
+                  "no transport is set, and this program was built with "
+                  "PUTER_NO_SOCKETS");
+#else
+    client->socket.report = &client->report;
+    client->socket.fd = -1;
+    client->own = puter__sockets;
+    client->own.ctx = &client->socket;
+#endif
 }
 
 /* >> answer: what a reply says, in every shape that services write -------- */
@@ -8446,260 +8693,18 @@ PUTER_API puter_result puter_kv_list(puter_client *client,
 
 /* -- open and close -- */
 
-/* The options that become the client's own, and their variables. */
-static const struct {
-    size_t offset;
-    const char *variable;
-} puter__strings[] = {
-    {offsetof(puter_options, token), "PUTER_AUTH_TOKEN"},
-    {offsetof(puter_options, api_origin), "PUTER_API_ORIGIN"},
-    {offsetof(puter_options, origin_header), NULL},
-    {offsetof(puter_options, user_agent), NULL},
-    {offsetof(puter_options, ca_file), NULL},
-    {offsetof(puter_options, proxy), NULL},
-};
-
-static const char **puter__string(puter_options *options, size_t i)
-{
-    return (const char **)(void *)((char *)options + puter__strings[i].offset);
-}
-
-/* Makes an option the client's own: the caller's, or the environment's. */
-static const char *puter__adopt(puter_client *client, const char *value,
-                                const char *variable)
-{
-    size_t size;
-    char *copy;
-    if (value == NULL && variable != NULL)
-        value = puter__environment(&client->options, variable, NULL);
-    if (value == NULL)
-        return NULL;
-    size = strlen(value) + 1;
-    copy = (char *)PUTER_MALLOC(size);
-    if (copy == NULL)
-        puter__fail_client_memory(client);
-    else
-        memcpy(copy, value, size);
-    return copy;
-}
-
-static void puter__adopt_strings(puter_client *client)
-{
-    puter_options *o = &client->options;
-    size_t i;
-    /* Whoever started a set-user-id program must not tell it where to go. */
-    if (getuid() != geteuid() || getgid() != getegid())
-        o->no_environment = true;
-    for (i = 0; i < PUTER__COUNT(puter__strings); i++) {
-        const char **string = puter__string(o, i);
-        *string = puter__adopt(client, *string, puter__strings[i].variable);
-    }
-    client->report.secret = o->token;
-}
-
-/* -- the proxy -- */
-
-/* Whether an entry of $NO_PROXY, which may end with a port, covers the host: a
- * name covers what is under it, "*" all. */
-static bool puter__no_proxy_covers(const char *name, const char *end,
-                                   const puter__url *url)
-{
-    const char *stop = (const char *)memchr(name, ':', (size_t)(end - name));
-    const char *port;
-    bool brackets = *name == '[';
-    size_t skip, length;
-    if (brackets)
-        stop = (const char *)memchr(name, ']', (size_t)(end - name));
-    else if (stop != NULL && memchr(stop + 1, ':', (size_t)(end - stop) - 1))
-        stop = NULL; /* a bare IPv6 address */
-    if (stop == NULL)
-        stop = end;
-    port = stop + (*stop == ']');
-    if (*port++ == ':' && puter__read_digits(&port) != url->port)
-        return false;
-    name += brackets;
-    length = (size_t)(stop - name);
-    skip = strspn(name, "*.");
-    if (skip == length)
-        return *name == '*';
-    return url->numeric
-               ? puter__same_nocase(name, length, url->host)
-               : puter__is_under(url->host, name + skip, length - skip);
-}
-
-/* Whether one of its entries does: spaces and commas are between them. */
-static bool puter__no_proxy(const char *list, const puter__url *url)
-{
-    size_t length;
-    for (; *list != '\0'; list += length) {
-        list += strspn(list, ", ");
-        length = strcspn(list, ", ");
-        if (length > 0 && puter__no_proxy_covers(list, list + length, url))
-            return true;
-    }
-    return false;
-}
-
-/* The proxy to use: the option's; else the environment's, which is neither
- * for this machine nor for a transport of the caller's. NULL or "": none. */
-static const char *puter__proxy_text(const puter_client *client)
-{
-    const puter_options *options = &client->options;
-    const char *text = options->proxy, *list;
-    if (text != NULL || client->transport != &client->own ||
-        puter__url_is_loopback(&client->url))
-        return text;
-    list = puter__environment(options, "NO_PROXY", "no_proxy");
-    if (list != NULL && puter__no_proxy(list, &client->url))
-        return NULL;
-    if (client->url.secure)
-        text = puter__environment(options, "HTTPS_PROXY", "https_proxy");
-    return text != NULL ? text
-                        : puter__environment(options, "ALL_PROXY", "all_proxy");
-}
-
-/* Keeps "user:password", its %XX decoded; room first, so that it does not grow
- * and leave copies behind. */
-static void puter__keep_user(puter_client *client, const char *text,
-                             size_t length)
-{
-    puter_writer *user = &client->proxy_user;
-    size_t i;
-    puter__reserve(user, length + 1);
-    for (i = 0; i < length; i++) {
-        int byte = 0;
-        if (text[i] == '%') /* behind the text are at least "@" and a NUL */
-            byte = puter__hex(text + i + 1, 2);
-        puter__append_char(user, byte > 0 ? (char)byte : text[i]);
-        i += byte > 0 ? 2 : 0;
-    }
-    if (memchr(text, ':', length) == NULL)
-        puter__append_char(user, ':'); /* RFC 7617 has one always */
-    if (user->result != PUTER_OK)
-        puter__fail_client_memory(client);
-}
-
-/* The token must not leave this machine for all to read. */
-static puter_result puter__check_exposure(puter_client *client,
-                                          const puter__url *next,
-                                          const char *who, const char *name)
-{
-    if (client->url.secure || client->transport->secure ||
-        client->options.allow_plain_http || puter__url_is_loopback(next))
-        return PUTER_OK;
-    return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                       "%s%s is plain http: anyone on the way could read "
-                       "the token; use https://, or set allow_plain_http",
-                       who, name);
-}
-
-static puter_result puter__fail_proxy(puter_client *client)
-{
-    return puter__misuse(client,
-                         "the proxy is not [http://][user:password@]host[:port]"
-                         " (proxy, $HTTPS_PROXY, $ALL_PROXY)");
-}
-
-/* Reads [http://][user:password@]host[:port]. */
-static puter_result puter__set_proxy(puter_client *client)
-{
-    const char *text = puter__proxy_text(client), *at;
-    if (puter__is_empty(text))
-        return PUTER_OK;
-    if (puter__listed("http://*", text)) /* in any case */
-        text += strlen("http://");
-    if (strstr(text, "://") != NULL)
-        return puter__fail_proxy(client);
-    at = strrchr(text, '@');
-    if (at != NULL) {
-        puter__keep_user(client, text, (size_t)(at - text));
-        text = at + 1;
-    }
-    if (!puter__url_authority(&client->proxy, text))
-        return puter__fail_proxy(client);
-    puter__check_exposure(client, &client->proxy,
-                          "what goes through the proxy ", client->proxy.host);
-    return client->report.error.result;
-}
-
-static void puter__default(int *option, int normal)
-{
-    if (*option == 0)
-        *option = normal;
-}
-
-static puter_result puter__check_options(puter_client *client)
-{
-    const puter_options *o = &client->options;
-    const char *origin = o->api_origin;
-    if (client->report.error.result != PUTER_OK)
-        return client->report.error.result;
-    if (origin == NULL)
-        origin = "https://api.puter.com";
-    if (!puter__url_read(&client->url, origin))
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "api_origin \"%.*s\" is not http(s)://host[:port]"
-                           "[/path]", 200, /* which may hold a password */
-                           strchr(origin, '@') == NULL ? origin : "...@...");
-    if (!puter__is_graphic(puter__or_empty(o->token), "\"'"))
-        return puter__misuse(client,
-                             "the token holds a space, a quote, a line end or "
-                             "the like; copy it anew");
-    if ((o->origin_header != NULL &&
-         !puter__is_field_text(o->origin_header, strlen(o->origin_header))) ||
-        (o->user_agent != NULL &&
-         !puter__is_field_text(o->user_agent, strlen(o->user_agent))))
-        return puter__misuse(client,
-                             "origin_header or user_agent holds a control "
-                             "byte");
-    if (puter__check_exposure(client, &client->url, "", origin) != PUTER_OK)
-        return PUTER_ERR_ARGUMENT;
-#ifdef PUTER_NO_TLS
-    if (puter__uses_tls(client))
-        return puter__fail(&client->report, PUTER_ERR_ARGUMENT,
-                           "%s needs TLS, and this program was built with "
-                           "PUTER_NO_TLS", origin);
-#endif
-    return puter__set_proxy(client);
-}
-
-static void puter__set_transport(puter_client *client)
-{
-    client->transport = client->options.transport;
-    if (client->transport != NULL)
-        return;
-    client->transport = &client->own;
-#ifdef PUTER_NO_SOCKETS
-    puter__misuse(client,
-                  "no transport is set, and this program was built with "
-                  "PUTER_NO_SOCKETS");
-#else
-    client->socket.report = &client->report;
-    client->socket.fd = -1;
-    client->own = puter__sockets;
-    client->own.ctx = &client->socket;
-#endif
-}
-
 PUTER_API puter_client *puter_open(const puter_options *options)
 {
     puter_client *client = (puter_client *)PUTER_MALLOC(sizeof *client);
-    puter_options *o;
     if (client == NULL)
         return NULL;
     memset(client, 0, sizeof *client);
-    o = &client->options;
     if (options != NULL)
-        *o = *options;
+        client->options = *options;
     puter__set_transport(client);
     puter__adopt_strings(client);
     client->defective = puter__check_options(client) != PUTER_OK;
-    puter__default(&o->connect_timeout_ms, 15000);
-    puter__default(&o->idle_timeout_ms, 300000);
-    puter__default(&o->total_timeout_ms, -1);
-    puter__default(&o->max_retries, 8);
-    if (o->max_reply_bytes == 0)
-        o->max_reply_bytes = (int64_t)64 << 20;
+    puter__set_numbers(&client->options);
     /* The public service is known to speak only the one. */
     client->learned = puter__same(client->url.host, "api.puter.com")
                           ? PUTER_ROUTE_UNIFIED
@@ -8708,7 +8713,7 @@ PUTER_API puter_client *puter_open(const puter_options *options)
     client->tls.below = client->transport;
     client->tls.report = &client->report;
     client->tls.url = &client->url;
-    client->tls.options = o;
+    client->tls.options = &client->options;
 #endif
     return client;
 }
