@@ -1973,6 +1973,8 @@ static inline puter__node *puter__node_add(puter__reading *r, uint32_t info,
     return node;
 }
 
+/* -- strings -- */
+
 /* What the letter behind a backslash stands for; '\0': it is none, or 'u'. */
 static char puter__escape(char letter)
 {
@@ -2144,6 +2146,8 @@ static inline const char *puter__read_string(puter__reading *r, const char *p)
     return puter__node_add(r, PUTER_STRING, p, stop) ? stop + 1 : NULL;
 }
 
+/* -- numbers, words, containers -- */
+
 static const char *puter__digits(const char *p, const char *end)
 {
     while (p < end && puter__is_digit(*p))
@@ -2297,6 +2301,8 @@ static inline const char *puter__read_after(puter__reading *r, const char *p)
     return p;
 }
 
+/* -- documents -- */
+
 /* Reads `text` into nodes; the text must stay. The nodes' memory is used
  * again. Nesting costs no stack: an open container's `next` leads outwards. */
 static puter_result puter__json_read(puter_json *json, const char *text,
@@ -2399,6 +2405,8 @@ static puter_result puter__parse(puter_json *json, const char *text)
     json->count = 0;
     return result == PUTER_ERR_NOMEM ? result : PUTER_ERR_ARGUMENT;
 }
+
+/* -- values -- */
 
 static puter_value puter__value(const puter_json *json, size_t node)
 {
@@ -3064,6 +3072,25 @@ typedef struct puter__tls {
 #endif
 } puter__tls;
 
+/* Whether the library found no memory. Its errors are one of a module's and, in
+ * the lower bits, one of what that is built on; Mbed TLS 4 has PSA's for it. */
+static bool puter__is_tls_memory(int error)
+{
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+    const int module = -error & 0x7F80, lower = -error & 0x7F;
+    return module == -MBEDTLS_ERR_SSL_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_X509_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_PK_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_MD_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_ECP_ALLOC_FAILED ||
+           module == -MBEDTLS_ERR_CIPHER_ALLOC_FAILED ||
+           lower == -MBEDTLS_ERR_ASN1_ALLOC_FAILED ||
+           lower == -MBEDTLS_ERR_MPI_ALLOC_FAILED;
+#else
+    return error == PSA_ERROR_INSUFFICIENT_MEMORY;
+#endif
+}
+
 /* -- the CA store, read when the chain is known: only roots that are named as
  * an issuer in it are parsed and kept, so that a store of 144 roots costs a
  * pass over its file and not 460 KB. -- */
@@ -3110,25 +3137,6 @@ static bool puter__der_subject(unsigned char *p, const unsigned char *end,
         return false;
     *length = (size_t)(p - *subject) + size;
     return true;
-}
-
-/* Whether the library found no memory. Its errors are one of a module and, in
- * the lower bits, one of what that is built on; Mbed TLS 4 has PSA's word. */
-static bool puter__is_tls_memory(int error)
-{
-#if MBEDTLS_VERSION_NUMBER < 0x04000000
-    const int module = -error & 0x7F80, lower = -error & 0x7F;
-    return module == -MBEDTLS_ERR_SSL_ALLOC_FAILED ||
-           module == -MBEDTLS_ERR_X509_ALLOC_FAILED ||
-           module == -MBEDTLS_ERR_PK_ALLOC_FAILED ||
-           module == -MBEDTLS_ERR_MD_ALLOC_FAILED ||
-           module == -MBEDTLS_ERR_ECP_ALLOC_FAILED ||
-           module == -MBEDTLS_ERR_CIPHER_ALLOC_FAILED ||
-           lower == -MBEDTLS_ERR_ASN1_ALLOC_FAILED ||
-           lower == -MBEDTLS_ERR_MPI_ALLOC_FAILED;
-#else
-    return error == PSA_ERROR_INSUFFICIENT_MEMORY;
-#endif
 }
 
 /* Keeps a certificate of the store if the chain names it as an issuer. */
@@ -3556,7 +3564,7 @@ static puter_result puter__tls_fail_certificate(puter__tls *tls)
                        day.tm_mday / 10, day.tm_mday % 10);
 }
 
-/* -- the stream -- */
+/* -- the transport, as the library calls it -- */
 
 /* The library knows results of its own for "wait"; any other failure below
  * reaches it as a lost connection and is told by `below_result`. */
@@ -3599,6 +3607,8 @@ static int puter__tls_send(void *ctx, const unsigned char *data, size_t size)
     tls->flushed |= tls->unsent == 0;
     return puter__tls_below(tls, count != 0 ? count : PUTER_ERR_CLOSED);
 }
+
+/* -- sessions to resume -- */
 
 static void puter__tls_forget_session(puter__tls *tls)
 {
@@ -3646,6 +3656,8 @@ static bool puter__tls_took_ticket(puter__tls *tls, int error)
     (void)error;
     return false;
 }
+
+/* -- failures -- */
 
 /* What the handshake says of a certificate that is not for a server. */
 #ifdef MBEDTLS_ERR_SSL_BAD_CERTIFICATE
@@ -3720,6 +3732,8 @@ static puter_result puter__tls_fail(puter__tls *tls, const char *stage,
                        "TLS with %s: %s: %s (Mbed TLS -0x%s)", tls->url->host,
                        stage, puter__tls_meaning(error), code + at);
 }
+
+/* -- settings -- */
 
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 /* Gathers entropy for the generator. The context for that can be large (38 KB
@@ -3852,6 +3866,8 @@ static int puter__tls_configure(puter__tls *tls)
         mbedtls_ssl_conf_verify(&tls->config, puter__tls_verify, tls);
     return 0;
 }
+
+/* -- the stream -- */
 
 /* Ends the session, telling the peer if that can be done at once; not with a
  * record under way, whose rest would go out: it may complete a request that is
@@ -6051,6 +6067,15 @@ static puter_result puter__fail_reply(puter_client *client, const char *wrong)
     return result;
 }
 
+static puter_result puter__fail_redirect(puter_client *client)
+{
+    return puter__fail(&client->report, PUTER_ERR_PROTOCOL,
+                       "%s answered HTTP %d: it points to \"%.*s\", where no "
+                       "token is sent; set api_origin to scheme and host of "
+                       "that if you trust it", client->url.host,
+                       client->http.status, 150, client->http.location);
+}
+
 /* "No such driver", in each of the three ways that services say it, and
  * nothing else: then no model has run, and another driver may be tried. */
 static bool puter__lacks_driver(const puter_client *client)
@@ -6937,6 +6962,8 @@ PUTER_API puter_result puter_history_add_result(puter_history *history,
                : puter__history_result(history, tool_call_id, result);
 }
 
+/* -- turns that come and go -- */
+
 /* Whether a history can have a part, by itself. */
 static puter_result puter__history_part(const puter_part *part)
 {
@@ -7350,15 +7377,6 @@ static puter_result puter__take_span(puter_client *client)
 }
 
 /* -- the reply, when it is whole -- */
-
-static puter_result puter__fail_redirect(puter_client *client)
-{
-    return puter__fail(&client->report, PUTER_ERR_PROTOCOL,
-                       "%s answered HTTP %d: it points to \"%.*s\", where no "
-                       "token is sent; set api_origin to scheme and host of "
-                       "that if you trust it", client->url.host,
-                       client->http.status, 150, client->http.location);
-}
 
 static puter_result puter__repeat_error(puter_client *client)
 {
