@@ -2303,31 +2303,36 @@ static inline const char *puter__read_after(puter__reading *r, const char *p)
 
 /* -- documents -- */
 
-/* Reads `text` into nodes; the text must stay. The nodes' memory is used
- * again. Nesting costs no stack: an open container's `next` leads outwards. */
-static puter_result puter__json_read(puter_json *json, const char *text,
-                                     size_t length, puter__reading *r)
+/* Empties a document, whose nodes' memory is used again, for a new text. */
+static void puter__reading_begin(puter__reading *r, puter_json *json,
+                                 const char *text)
 {
-    const char *p;
-    bool opened = false;
     size_t i;
-    if (length == 0)
-        text = ""; /* it may be NULL */
     memset(r, 0, sizeof *r);
     r->json = json;
-    r->text = r->copied = p = text;
+    r->text = r->copied = text;
     r->parent = PUTER__TOP;
     r->failure = PUTER_ERR_PROTOCOL; /* most are */
     json->text = text;
     json->count = 0;
     for (i = 0; i < PUTER__COUNT(json->cursor); i++)
         json->cursor[i].parent = SIZE_MAX;
+}
+
+/* Reads `text`, which must stay, into nodes. Nesting costs no stack: an open
+ * container's `next` leads outwards. */
+static puter_result puter__json_read(puter_json *json, const char *text,
+                                     size_t length, puter__reading *r)
+{
+    const char *p = length > 0 ? text : ""; /* for text may be NULL */
+    bool opened = false;
+    puter__reading_begin(r, json, p);
     if (length > PUTER__DOCUMENT_MAX) {
-        puter__read_fail(r, text, "longer than 512 MiB");
+        puter__read_fail(r, p, "longer than 512 MiB");
         return PUTER_ERR_LIMIT;
     }
-    r->end = text + length;
-    if (length >= 3 && memcmp(text, PUTER__BOM, 3) == 0)
+    r->end = p + length;
+    if (length >= 3 && memcmp(p, PUTER__BOM, 3) == 0)
         p += 3; /* RFC 8259 section 8.1 allows to ignore it */
     do {
         if (puter__in_object(r))
