@@ -4595,13 +4595,13 @@ struct puter_client {
     size_t input_end;
     char *span;              /* body bytes in the input, not yet taken */
     size_t span_length;
-    size_t line;             /* where the line begins, in answer->body */
-    const char *told;        /* the last whole one, there or in the input; ""
-                                once it is gone... */
-    size_t told_length;      /* ...and how long it is */
+    size_t line_start;       /* of the line that is coming, in answer->body */
+    const char *last_line;   /* the last whole one, there or in the input; ""
+                                once it is gone */
+    size_t last_line_length;
     bool streamed;           /* the reply is lines of JSON */
-    uint64_t kept;           /* bytes of lines that were discarded, but left
-                                something that is kept */
+    uint64_t discarded;      /* bytes of lines that are gone, but left something
+                                that is kept */
     const puter__piece *counted; /* the last that they left */
 
     bool connected;
@@ -4952,9 +4952,9 @@ static void puter__launch(puter_client *client)
     client->span_length = 0;
     client->sent = client->out_start;
     client->streamed = false;
-    client->told = "";
-    client->line = client->told_length = 0;
-    client->kept = 0;
+    client->last_line = "";
+    client->line_start = client->last_line_length = 0;
+    client->discarded = 0;
     client->counted = client->answer->pieces;
     client->reused = puter__still_good(client);
     memset(&client->report.error, 0, sizeof client->report.error);
@@ -4988,7 +4988,7 @@ static bool puter__is_for_sink(const puter_client *client)
 static puter_result puter__check_size(puter_client *client, uint64_t take)
 {
     int64_t limit = client->options.max_reply_bytes;
-    take += client->kept + client->answer->body.length;
+    take += client->discarded + client->answer->body.length;
     if (limit < 0 || take <= (uint64_t)limit)
         return PUTER_OK;
     return puter__fail(&client->report, PUTER_ERR_LIMIT,
@@ -7227,15 +7227,15 @@ static size_t puter__find_text(const char *line, size_t size,
 static puter_result puter__read_line(puter_client *client)
 {
     puter__answer *answer = client->answer;
-    const char *text = client->told;
-    size_t length = client->told_length;
+    const char *text = client->last_line;
+    size_t length = client->last_line_length;
     puter__reading reading;
     puter_value root;
     puter__block type;
     puter_result result;
     while (length > 0 && memchr(" \t\r\n", text[length - 1], 4) != NULL)
         length--;
-    client->told_length = length;
+    client->last_line_length = length;
     if (length == 0)
         return PUTER_OK;
     result = puter__read_document(client, text, length, &reading);
@@ -7284,12 +7284,12 @@ static inline void puter__discard_told(puter_client *client, bool text)
 {
     puter__answer *answer = client->answer;
     if (!text || answer->pieces != client->counted)
-        client->kept += client->told_length;
+        client->discarded += client->last_line_length;
     client->counted = answer->pieces;
-    client->told_length = 0;
-    if (client->line > 0)
+    client->last_line_length = 0;
+    if (client->line_start > 0)
         puter__rewind(&answer->body);
-    client->line = 0;
+    client->line_start = 0;
     if (text)
         puter__forget_text(answer);
 }
@@ -7298,9 +7298,9 @@ static inline void puter__discard_told(puter_client *client, bool text)
 static void puter__end_line(puter_client *client)
 {
     const puter_writer *body = &client->answer->body;
-    client->told = body->text + client->line;
-    client->told_length = body->length - client->line;
-    client->line = body->length;
+    client->last_line = body->text + client->line_start;
+    client->last_line_length = body->length - client->line_start;
+    client->line_start = body->length;
 }
 
 /* Takes a line, or what there is of it, to the body; one that came whole and
@@ -7311,8 +7311,8 @@ static puter_result puter__place_line(puter_client *client, size_t take,
     puter_writer *body = &client->answer->body;
     if (client->request->discard && whole && body->length == 0) {
         client->span[take - 1] = '\0'; /* messages quote strings */
-        client->told = client->span;
-        client->told_length = take - 1;
+        client->last_line = client->span;
+        client->last_line_length = take - 1;
     } else {
         puter__append(body, client->span, take);
         if (body->result != PUTER_OK)
@@ -7335,7 +7335,7 @@ static puter_result puter__take_line(puter_client *client)
     puter_result result;
     if (client->request->discard)
         puter__discard_told(client, client->request->tool_count == 0);
-    if (client->line == client->answer->body.length)
+    if (client->line_start == client->answer->body.length)
         found = puter__find_text(client->span, client->span_length,
                                  client->input + client->input_end, &text);
     take = found;
@@ -7355,7 +7355,7 @@ static puter_result puter__take_line(puter_client *client)
     } else {
         puter__append_decoded(&channel->writer, text.start, text.length,
                               text.escaped, &channel->high);
-        client->told_length = found - 1; /* without its LF */
+        client->last_line_length = found - 1; /* without its LF */
     }
     if (result != PUTER_OK)
         return result;
@@ -7440,9 +7440,9 @@ static puter_result puter__read_reply(puter_client *client)
 static puter_result puter__conclude_stream(puter_client *client)
 {
     puter_result result = PUTER_OK;
-    client->told = ""; /* other input may stand where the last one did */
-    client->told_length = 0;
-    if (client->line < client->answer->body.length) {
+    client->last_line = ""; /* other input may stand where the last one did */
+    client->last_line_length = 0;
+    if (client->line_start < client->answer->body.length) {
         puter__end_line(client); /* its LF is missing */
         result = puter__read_line(client);
     }
@@ -7681,9 +7681,9 @@ static bool puter__tell(puter_client *client, puter_event *event)
     } else {
         return false;
     }
-    event->json = client->streamed ? client->told : answer->body.text;
+    event->json = client->streamed ? client->last_line : answer->body.text;
     event->json_length =
-        client->streamed ? client->told_length : answer->body.length;
+        client->streamed ? client->last_line_length : answer->body.length;
     return true;
 }
 
@@ -7984,7 +7984,7 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
     else if (client->phase != PUTER__PHASE_REPLIED)
         puter__disconnect(client);
     if (client->streamed && client->request->discard) {
-        client->line = client->answer->body.length;
+        client->line_start = client->answer->body.length;
         puter__discard_told(client, true);
     }
     if (client->answer->turns.length > 0)
