@@ -973,7 +973,7 @@ static int puter__hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The value of so many; below 0 where one is none. */
+/* The value of `count` hexadecimal digits; below 0 where one is none. */
 static int puter__hex(const char *text, int count)
 {
     int value = 0;
@@ -982,8 +982,8 @@ static int puter__hex(const char *text, int count)
     return value;
 }
 
-/* The number at `*text`, which is moved behind its digits, where something else
- * stands; INT64_MAX where it is too large. */
+/* The number at `*text`, which is moved past its digits, to a character that
+ * must be there; INT64_MAX where it is too large. */
 static int64_t puter__read_digits(const char **text)
 {
     int64_t number = 0;
@@ -1281,7 +1281,7 @@ static void puter__natural_scale10(puter__natural *n, int exponent)
         puter__natural_multiply_add(n, 10, 0);
 }
 
-/* A number that is not 0, where the bits are 32 or more. */
+/* n * 2^bits; below 32 bits n may be 0. */
 static void puter__natural_shift(puter__natural *n, int bits)
 {
     int words = bits / 32, i;
@@ -1304,7 +1304,7 @@ static void puter__natural_set(puter__natural *n, uint64_t value, int bits)
     puter__natural_shift(n, bits);
 }
 
-/* Of a number that is not 0. */
+/* How many bits a number has that is not 0. */
 static int puter__natural_bits(const puter__natural *n)
 {
     uint32_t top = n->word[n->size - 1];
@@ -1647,8 +1647,8 @@ static bool puter__is_control(const char *text)
     return s[0] < 0x20 || s[0] == 0x7F || (s[0] == 0xC2 && s[1] < 0xA0);
 }
 
-/* Adds at most `limit` bytes of a string, which ends with a NUL all the same:
- * the secret is found across the limit. It is masked, controls are spaces, no
+/* Adds at most `limit` bytes of a string, which must have its NUL all the same:
+ * a secret is found across the limit. It is masked, controls become spaces, no
  * character is halved, and what does not fit is left out. */
 static void puter__say(puter__report *report, const char *text, size_t limit)
 {
@@ -1723,7 +1723,7 @@ static puter_result puter__fail_memory(puter__report *report)
 
 /* >> json write ----------------------------------------------------------- */
 
-/* Behind a comma where one is due; then one is due. */
+/* Writes a comma first where one is due; behind a value one is. */
 PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
                                size_t length)
 {
@@ -1810,8 +1810,8 @@ static void puter__append_escaped(puter_writer *writer, const char *text,
     }
 }
 
-/* A string begins in one step, not by puter_write_raw, by which a history
- * takes a sixth longer to write. */
+/* The string is begun in one step: by way of puter_write_raw a history takes a
+ * sixth longer to write. */
 PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
                                  size_t length)
 {
@@ -1874,7 +1874,7 @@ static void puter__write_text(puter_writer *writer, const char *key,
     puter_write_chars(writer, text, length);
 }
 
-/* A member, where there is something to say. */
+/* A member, unless its value is NULL. */
 static void puter__write_member(puter_writer *writer, const char *key,
                                 const char *value)
 {
@@ -1998,7 +1998,7 @@ static int puter__escaped_unit(const char *p, const char *end)
                                                        : -1;
 }
 
-/* The same of a low surrogate, without its mark. */
+/* The ten bits of the low surrogate that is escaped at `p`; -1: none is. */
 static int puter__low_surrogate(const char *p, const char *end)
 {
     int unit = puter__escaped_unit(p, end);
@@ -2352,7 +2352,7 @@ static puter_result puter__json_read(puter_json *json, const char *text,
     return p != NULL ? PUTER_OK : r->failure;
 }
 
-/* The same, where what is wrong is told. */
+/* The same, and reports what is wrong. */
 static puter_result puter__json_tell(puter_json *json, const char *text,
                                      size_t length, puter__report *report)
 {
@@ -2445,7 +2445,8 @@ static bool puter__is(puter_value value, puter_type type)
     return puter_json_type(value) == type;
 }
 
-/* The value's own text; of a string, still escaped and without quotes. */
+/* The value's own text; of a string, what is between the quotes, still escaped
+ * unless the document is a copy. */
 static const char *puter__span(puter_value value, size_t *length)
 {
     const puter__node *node = puter__node_of(value);
@@ -2588,7 +2589,7 @@ static bool puter__string_is(puter_value value, const char *expected,
            memcmp(value.json->text + node->start, expected, length) == 0;
 }
 
-/* The same of a text of ours. */
+/* The same of a text that ends with a NUL. */
 static bool puter__text_is(puter_value value, const char *expected)
 {
     return puter__string_is(value, expected, strlen(expected));
@@ -5513,7 +5514,7 @@ static void puter__decode(puter_writer *writer, const char *text,
     writer->length = (size_t)(chars.out - writer->text);
 }
 
-/* The same of any, as far as its characters are whole. */
+/* Decodes any string's text, as far as its characters are whole. */
 static inline void puter__append_decoded(puter_writer *writer,
                                          const char *text, size_t length,
                                          bool escaped, int *high)
@@ -5529,7 +5530,7 @@ static inline void puter__append_decoded(puter_writer *writer,
     writer->text[writer->length] = '\0';
 }
 
-/* The same of a value, where it is a string. */
+/* The same of a value, if it is a string. */
 static void puter__append_value(puter_writer *writer, puter_value value,
                                 int *high)
 {
@@ -5540,7 +5541,7 @@ static void puter__append_value(puter_writer *writer, puter_value value,
                               (node->info & PUTER__ESCAPED) != 0, high);
 }
 
-/* A half character that nothing completes any more. */
+/* Writes a half character that nothing completes any more as U+FFFD. */
 static void puter__settle(puter_writer *writer, int *high)
 {
     if (*high != 0)
@@ -5548,7 +5549,7 @@ static void puter__settle(puter_writer *writer, int *high)
     *high = 0;
 }
 
-/* The same of a string that is all there. */
+/* Decodes a value that is a whole string; any other adds nothing. */
 static void puter__append_text(puter_writer *writer, puter_value value)
 {
     int high = 0;
