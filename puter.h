@@ -1723,7 +1723,7 @@ static puter_result puter__fail_memory(puter__report *report)
 
 /* >> json write ----------------------------------------------------------- */
 
-/* Writes a comma first where one is due; behind a value one is. */
+/* Writes a comma first where one is due, as one is after the value. */
 PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
                                size_t length)
 {
@@ -3047,7 +3047,7 @@ typedef struct puter__tls {
     const puter__url *url;
     const puter_options *options;
     int below_result;        /* what the transport failed with; 0: it did not */
-    bool moved;              /* there were bytes, if of no whole record */
+    bool moved;              /* bytes came or went, maybe of no whole record */
     size_t taken;            /* bytes that a call of the library has read */
     bool ended;              /* the transport has no more of them */
     size_t unsent;           /* bytes of a record that the transport left */
@@ -3071,7 +3071,7 @@ typedef struct puter__tls {
                                 next one does without something */
     int64_t checked;         /* when its certificate was, in seconds */
     uint64_t store_mark;     /* of the store it was held against */
-    mbedtls_x509_crt roots;  /* those that the chain can need, as long */
+    mbedtls_x509_crt roots;  /* issuers that the chain names, for its check */
     mbedtls_x509_crt nobody; /* trusted before the chain is known: none */
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ctr_drbg_context random;
@@ -3191,7 +3191,7 @@ static void puter__pem_feed(puter__tls *tls, puter__pem *pem, const char *text,
             pem->begun = 0;
         } else if (pem->inside && c == '-') {
             pem->inside = false;
-            pem->begun = 1; /* it may begin the next, after half of this */
+            pem->begun = 1; /* of another BEGIN, if this one has no END */
             if (tls->der.result != PUTER_OK)
                 tls->store_result = tls->der.result;
             else
@@ -3431,8 +3431,8 @@ static int64_t puter__date(const mbedtls_x509_time *t)
              t->hour) * 100 + t->min) * 100 + t->sec;
 }
 
-/* A library that was built without dates takes any. Where there is none here,
- * each certificate is one of the future. */
+/* A library that was built without dates takes any. Where this machine has no
+ * date, every certificate is one of the future. */
 static uint32_t puter__check_dates(const mbedtls_x509_crt *cert)
 {
     time_t now = time(NULL);
@@ -3573,7 +3573,8 @@ static puter_result puter__tls_fail_certificate(puter__tls *tls)
 /* -- the transport, as the library calls it -- */
 
 /* The library knows results of its own for "wait"; any other failure below
- * reaches it as a lost connection and is told by `below_result`. */
+ * reaches it as a lost connection (MBEDTLS_ERR_NET_CONN_RESET, of a module that
+ * may be missing) and is told by `below_result`. */
 #define PUTER__BELOW_FAILED (-0x0050)
 
 static int puter__tls_below(puter__tls *tls, int count)
@@ -3590,8 +3591,8 @@ static int puter__tls_below(puter__tls *tls, int count)
     return count;
 }
 
-/* The library reads on behind what it passes over, such as warnings and
- * tickets: where there is no end of them, time is to be looked at. */
+/* The library goes on reading after what it ignores, such as warnings and
+ * tickets: after so many bytes it must stop, for the time to be checked. */
 #define PUTER__TAKEN_MAX 65536
 
 static int puter__tls_receive(void *ctx, unsigned char *buffer, size_t size)
@@ -3638,7 +3639,7 @@ static void puter__tls_keep_session(puter__tls *tls)
 
 #define PUTER__SESSION_AGE 86400 /* seconds (RFC 5246 section F.1.4) */
 
-/* Whether a verdict of then, by the roots that there were, is one of today. */
+/* Whether a verdict of that moment, by the store of that mark, still holds. */
 static bool puter__tls_still_checked(const puter__tls *tls, int64_t checked,
                                      uint64_t mark)
 {
@@ -3992,8 +3993,8 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3) &&                                      \
     defined(MBEDTLS_SSL_SESSION_TICKETS) &&                                   \
     defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)
-    /* A ticket that is told of is taken up after all output, and nothing behind
-     * it is read before: with some left, it is to be passed over. */
+    /* A ticket that the library signals waits until all output is sent, and so
+     * does what comes behind it: while some is left, tickets are ignored. */
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         &tls->config, tls->unsent == 0);
 #endif
@@ -4010,9 +4011,9 @@ static int puter__tls_read(puter__tls *tls, void *buffer, size_t size)
     return puter__tls_stopped(tls, "reading", count);
 }
 
-/* Writes a record's worth. The library takes any output that is left for the
- * data it is given again, and may have sent that output meanwhile, reading or
- * taking up a ticket: whose it is and whether it is out is noted here, or data
+/* Writes a record's worth. The library believes that any output left over is of
+ * the data it is given again, and may have sent it in between, when it read or
+ * took up a ticket: whose it is, and whether it is out, is noted here, or data
  * would be sent twice, or not at all. */
 static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
 {
@@ -4020,7 +4021,7 @@ static int puter__tls_write(puter__tls *tls, const void *data, size_t size)
     if (count > 0 && size > (size_t)count)
         size = (size_t)count;
     if (tls->unsent > 0 || tls->pending > 0)
-        size = tls->pending; /* that first; nothing of an alert is data */
+        size = tls->pending; /* that first; 0 where an alert is left over */
     do
         count = tls->unsent == 0 && size == tls->pending
                     ? (int)size /* it is out */
