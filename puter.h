@@ -4576,7 +4576,7 @@ typedef struct puter__answer {
     bool other_due;
 } puter__answer;
 
-/* What is used most stands first, where an offset is a byte. */
+/* What is used most stands first: small offsets make small code. */
 struct puter_client {
     puter__answer *answer;   /* what has come of the reply */
     puter__phase phase;
@@ -4587,8 +4587,8 @@ struct puter_client {
     const puter_transport *transport;
 
     puter_writer out;        /* the request, head and body */
-    size_t out_start;        /* the head is laid out to end at the body */
-    size_t sent;             /* up to where */
+    size_t out_start;        /* where the head begins, to end at the body */
+    size_t sent;             /* up to where it has gone out */
     size_t tunnel_sent;      /* of what asks the proxy, in scratch */
     puter_writer proxy_user; /* "user:password", or empty */
 
@@ -4862,7 +4862,8 @@ static void puter__disconnect(puter_client *client)
     client->input_begin = client->input_end = 0;
 }
 
-/* Tells what the step waits for, where a count below zero is a wait. */
+/* Notes what the step waits for, if `count` says to wait. Bytes that TLS moved
+ * meanwhile were no silence, though nothing came of them yet. */
 static bool puter__must_wait(puter_client *client, int count)
 {
     if (count != PUTER_WANT_READ && count != PUTER_WANT_WRITE)
@@ -4934,8 +4935,8 @@ static bool puter__still_good(puter_client *client)
     return false;
 }
 
-/* Gives connecting, and a silence, their whole time; what an address has of it
- * stays. */
+/* Gives connecting, and a silence, their whole time again; the share of the
+ * address that is being tried stays. */
 static void puter__start_clocks(puter_client *client)
 {
     puter__touch(client);
@@ -5080,7 +5081,7 @@ static void puter__write_connect(puter_client *client)
     client->tunnel_sent = 0;
 }
 
-/* What is said of a connection may be said of the proxy's. */
+/* Where there is a proxy, the connection that failed is the one to it. */
 static puter_result puter__fail_connect(puter_client *client, int result)
 {
     char said[sizeof client->report.error.message];
