@@ -5344,7 +5344,8 @@ static void puter__keep_user(puter_client *client, const char *text,
         puter__fail_client_memory(client);
 }
 
-/* The token must not leave this machine for all to read. */
+/* The token must not leave this machine for others to read, unless the caller
+ * allows it. */
 static puter_result puter__check_exposure(puter_client *client,
                                           const puter__url *next,
                                           const char *who, const char *name)
@@ -6027,7 +6028,7 @@ static puter_result puter__fail_refusal(puter_client *client)
     const char *said = puter__span(root, &length); /* where it has no words */
     if (!puter__is(words, PUTER_STRING))
         words = inner;
-    if (status < 400)
+    if (status < 400) /* a 200 may carry another, which may be any number */
         status = (int)(puter_json_integer(puter__member(object, "status")) &
                        0x3FF);
     if (!puter__take_code(client, puter__member(object, "code"), code) ||
@@ -6671,7 +6672,8 @@ static void puter__wipe_request(puter_client *client)
     client->out_start = 0;
 }
 
-/* More than the head can need: its fixed words are under 256 bytes. */
+/* More than the head can need: its fixed words are under 256 bytes, and no part
+ * stands in it more than twice (the host, for Host and Origin). */
 static size_t puter__head_room(const puter_client *client)
 {
     const char *part[6];
@@ -6771,7 +6773,7 @@ static bool puter__is_content(puter_value content)
 }
 
 /* Whether a message can be loaded from the array that a history is saved as:
- * each part of it could be read, and may stand too deep there. */
+ * its parts are JSON by themselves, but may stand too deep there. */
 static puter_result puter__check_saved(const puter_writer *text)
 {
     puter_writer saved = PUTER__ZERO;
@@ -6870,7 +6872,7 @@ static void puter__pending_calls(puter__pending *pending, puter_value content)
     }
 }
 
-/* Takes one that has its result, as a rule the first; false: none waits so. */
+/* Removes the call of this id, as a rule the first; false: none such waits. */
 static bool puter__pending_remove(puter__pending *pending, const char *id)
 {
     size_t at, size = strlen(id) + 1;
@@ -6887,8 +6889,8 @@ static bool puter__pending_remove(puter__pending *pending, const char *id)
     return false;
 }
 
-/* The same of the one that a message answers. Its id stands behind the others
- * for so long. */
+/* The same of the call that a message answers. Its id is decoded behind the
+ * others, where it does not stay. */
 static puter_result puter__pending_answer(puter__pending *pending,
                                           puter_value message)
 {
@@ -7058,9 +7060,9 @@ static puter_result puter__history_array(puter_history *history,
     return result;
 }
 
-/* Has a turn carry the artifact that came with it, if there is one and the
- * turns before hold it not yet, as a content block: typed, as a stream's is
- * already. Its text is to be freed. */
+/* Has a turn carry the artifact that came with it, if there is one that the
+ * turns before do not hold yet, as a content block: typed, as a stream's is
+ * already. `text` is to be freed. */
 static void puter__carry_compaction(puter_message *message, puter_part *part,
                                     puter_writer *text, const char *compaction,
                                     const char *turns)
@@ -7128,8 +7130,9 @@ PUTER_API puter_result puter_history_add_reply(puter_history *history,
 
 PUTER_API void puter_history_trim(puter_history *history, size_t bytes)
 {
-    size_t from, to = 0, last = history->message_count;
-    bool started = false;
+    size_t from, to = 0;
+    size_t last = history->message_count; /* up to the last user's turn */
+    bool started = false; /* what is kept has a turn that is no system's */
     while (last > 0 && !puter__same(history->messages[last - 1].role, "user"))
         last--;
     for (from = 0; from < history->message_count; from++) {
@@ -7195,7 +7198,7 @@ PUTER_API puter_result puter_history_load(puter_history *history,
 
 /* -- the reply's body -- */
 
-/* The text of the line that streams are made of. */
+/* The text in the kind of line that most of a stream is made of. */
 typedef struct puter__text {
     const char *start;
     size_t length;
@@ -7281,8 +7284,8 @@ static void puter__forget_text(puter__answer *answer)
     answer->text.told = answer->reasoning.told = 0;
 }
 
-/* Starts afresh with a stream's text and lines that are not to be kept; where
- * a round of tools may have to repeat the text, it stays until the end. */
+/* Drops a stream's last line, which events have told and nobody wants kept, and
+ * the text so far, unless a round of tools may have to repeat it. */
 static inline void puter__discard_told(puter_client *client, bool text)
 {
     puter__answer *answer = client->answer;
@@ -7999,7 +8002,7 @@ static puter_result puter__end(puter_client *client, puter_reply *reply)
     puter__answer_free(client->answer); /* what nobody has taken */
     client->answer = NULL;
     puter__finish(client);
-    if (result == PUTER_OK) /* nor was there any other */
+    if (result == PUTER_OK) /* what was reported on the way was overcome */
         puter__forget_error(client);
     return result;
 }
@@ -8403,8 +8406,8 @@ PUTER_API puter_result puter_get(puter_client *client, const char *path,
 
 /* Whether an entry of a model list is of a provider: by its member, or, where
  * the list holds names alone, by the name ("provider:vendor/model"). */
-static bool puter__is_of(puter_client *client, puter_value model,
-                         const char *provider)
+static bool puter__model_is_of(puter_client *client, puter_value model,
+                               const char *provider)
 {
     bool object = puter__is(model, PUTER_OBJECT);
     const char *name = puter__words(
@@ -8432,7 +8435,7 @@ static puter_result puter__read_models(puter_client *client,
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value model = puter_json_at(list, i);
         const char *text = puter__span(model, &length);
-        if (provider != NULL && !puter__is_of(client, model, provider)) {
+        if (provider != NULL && !puter__model_is_of(client, model, provider)) {
             if (client->scratch.result != PUTER_OK)
                 out->result = client->scratch.result;
             continue;
@@ -8472,6 +8475,8 @@ PUTER_API puter_result puter_models(puter_client *client, const char *provider,
         result = puter__exchange(
             client, paths[i] != NULL ? PUTER__KIND_GET : PUTER__KIND_LIST,
             puter__read_models, provider, reply);
+        /* without a token, a reply that is no list says more than that the last
+         * place needs one */
         if (result != PUTER_ERR_NOT_FOUND &&
             (result != PUTER_ERR_PROTOCOL ||
              (i + 2 == PUTER__COUNT(paths) &&
