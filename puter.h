@@ -4542,8 +4542,8 @@ typedef enum puter__kind {
     PUTER__KIND_CHAT,   /* a question, answered whole */
     PUTER__KIND_STREAM, /* a question, answered as it is written */
     PUTER__KIND_CALL,   /* any other interface */
-    PUTER__KIND_LIST,   /* one that only reads, so that it may be repeated */
-    PUTER__KIND_GET     /* a path, the same */
+    PUTER__KIND_LIST,   /* one that only reads */
+    PUTER__KIND_GET     /* a path; it only reads as well */
 } puter__kind;
 
 /* What stands before a string that is kept for a reply, in a list. */
@@ -4646,6 +4646,12 @@ static bool puter__is_chat(const puter_client *client)
     return client->kind <= PUTER__KIND_STREAM;
 }
 
+/* Whether the exchange only reads, so that it may be repeated. */
+static bool puter__only_reads(const puter_client *client)
+{
+    return client->kind >= PUTER__KIND_LIST;
+}
+
 static puter_result puter__fail_client_memory(puter_client *client)
 {
     return puter__fail_memory(&client->report);
@@ -4743,7 +4749,7 @@ static bool puter__may_have_all(const puter_client *client)
 static const char *puter__after_loss(const puter_client *client)
 {
     return client->http.state >= PUTER__HEADER ? "the reply is cut short"
-           : client->kind >= PUTER__KIND_LIST ? "try again"
+           : puter__only_reads(client) ? "try again"
            : client->rounds > 0 || puter__may_have_all(client)
                ? "a model may have run: look before asking again"
                : "nothing was asked yet: try again";
@@ -7554,7 +7560,7 @@ static bool puter__may_resend(const puter_client *client, puter_result result)
     return client->reused &&
            (result == PUTER_ERR_CLOSED || result == PUTER_ERR_TLS) &&
            client->http.head_lines == 0 &&
-           (!puter__may_have_all(client) || client->kind >= PUTER__KIND_LIST);
+           (!puter__may_have_all(client) || puter__only_reads(client));
 }
 
 /* Whether a failure is one to wait out: the gate's "too many requests" came
@@ -7568,7 +7574,7 @@ static bool puter__may_retry(const puter_client *client, puter_result result)
         return false;
     if (result == PUTER_ERR_RATE)
         return true;
-    return client->kind >= PUTER__KIND_LIST &&
+    return puter__only_reads(client) &&
            (result == PUTER_ERR_CLOSED ||
             (result == PUTER_ERR_SERVICE && status >= 502 && status <= 504));
 }
@@ -7947,16 +7953,22 @@ static int puter__next(puter_client *client, puter_event *event)
     }
 }
 
+/* Whether what came is to be given as bytes, not as JSON: a whole reply as it
+ * was read, what there is of another by its type. */
+static bool puter__gives_bytes(const puter_client *client)
+{
+    if (puter__is_chat(client))
+        return false;
+    if (client->phase == PUTER__PHASE_REPLIED)
+        return client->json.count == 0;
+    return !puter__listed(PUTER__JSON_TYPES, client->http.content_type);
+}
+
 /* Moves what came into the caller's reply. */
 static void puter__give(puter_client *client, puter_reply *reply)
 {
     puter__answer *answer = client->answer;
     const char *body = puter__or_empty(answer->body.text);
-    bool bytes =
-        !puter__is_chat(client) &&
-        (client->phase == PUTER__PHASE_REPLIED
-             ? client->json.count == 0
-             : !puter__listed(PUTER__JSON_TYPES, client->http.content_type));
     *reply = answer->reply;
     reply->text = puter__or_empty(answer->text.writer.text);
     reply->length = answer->text.writer.length;
@@ -7968,7 +7980,7 @@ static void puter__give(puter_client *client, puter_reply *reply)
     reply->turns = puter__or_empty(answer->turns.text);
     reply->complete = client->phase == PUTER__PHASE_REPLIED;
     reply->body = reply->json = "";
-    if (bytes) {
+    if (puter__gives_bytes(client)) {
         reply->body = body;
         reply->size = answer->body.length;
     } else {
