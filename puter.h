@@ -6730,14 +6730,20 @@ static puter_result puter__encode(puter_client *client)
 
 /* >> history: a conversation, each turn as the JSON it is sent as --------- */
 
+/* Frees what a message holds, whose place is then to be taken or given up. */
+static void puter__history_drop(puter_history *history,
+                                const puter_message *message)
+{
+    history->bytes -= strlen(message->json);
+    PUTER_FREE((char *)message->json);
+}
+
 /* Drops the messages from one on. */
 static void puter__history_cut(puter_history *history, size_t from)
 {
-    while (history->message_count > from) {
-        char *text = (char *)history->messages[--history->message_count].json;
-        history->bytes -= strlen(text);
-        PUTER_FREE(text);
-    }
+    while (history->message_count > from)
+        puter__history_drop(history,
+                            &history->messages[--history->message_count]);
 }
 
 PUTER_API void puter_history_free(puter_history *history)
@@ -7146,8 +7152,7 @@ PUTER_API void puter_history_trim(puter_history *history, size_t bytes)
         bool is_system = puter__same(message->role, "system");
         if (!is_system && !started && from + 1 < last &&
             (history->bytes > bytes || !puter__same(message->role, "user"))) {
-            history->bytes -= strlen(message->json);
-            PUTER_FREE((char *)message->json);
+            puter__history_drop(history, message);
             continue;
         }
         started |= !is_system;
