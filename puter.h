@@ -5365,13 +5365,6 @@ static puter_result puter__check_exposure(puter_client *client,
                        who, name);
 }
 
-static puter_result puter__fail_proxy(puter_client *client)
-{
-    return puter__misuse(client,
-                         "the proxy is not [http://][user:password@]host[:port]"
-                         " (proxy, $HTTPS_PROXY, $ALL_PROXY)");
-}
-
 /* Reads [http://][user:password@]host[:port]. */
 static puter_result puter__set_proxy(puter_client *client)
 {
@@ -5380,15 +5373,14 @@ static puter_result puter__set_proxy(puter_client *client)
         return PUTER_OK;
     if (puter__listed("http://*", text)) /* in any case */
         text += strlen("http://");
-    if (strstr(text, "://") != NULL)
-        return puter__fail_proxy(client);
     at = strrchr(text, '@');
-    if (at != NULL) {
+    if (strstr(text, "://") != NULL ||
+        !puter__url_authority(&client->proxy, at != NULL ? at + 1 : text))
+        return puter__misuse(client,
+                             "the proxy is not [http://][user:password@]host"
+                             "[:port] (proxy, $HTTPS_PROXY, $ALL_PROXY)");
+    if (at != NULL)
         puter__keep_user(client, text, (size_t)(at - text));
-        text = at + 1;
-    }
-    if (!puter__url_authority(&client->proxy, text))
-        return puter__fail_proxy(client);
     puter__check_exposure(client, &client->proxy,
                           "what goes through the proxy ", client->proxy.host);
     return client->report.error.result;
