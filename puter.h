@@ -3820,10 +3820,12 @@ static void puter__tls_limit_fragments(mbedtls_ssl_config *config)
 }
 #endif
 
-/* Settings for all connections of a client: once. */
+/* Settings for all connections of a client, made once. */
 static int puter__tls_configure(puter__tls *tls)
 {
     int error = 0;
+    if (tls->ready)
+        return 0;
     mbedtls_ssl_config_init(&tls->config);
     mbedtls_x509_crt_init(&tls->nobody);
     tls->ready = true;
@@ -3909,7 +3911,7 @@ static void puter__tls_free(puter__tls *tls)
  * (RFC 6066 section 3): puter__tls_verify looks at the entries itself. */
 static puter_result puter__tls_open(puter__tls *tls)
 {
-    int error = tls->ready ? 0 : puter__tls_configure(tls);
+    int error = puter__tls_configure(tls);
     tls->fallback = false;
     if (error == 0) {
         mbedtls_ssl_init(&tls->ssl);
@@ -8136,7 +8138,7 @@ static const char *puter__session_take(puter_client *client,
         return "it is damaged";
     if (!puter__tls_still_checked(tls, facts.checked, facts.store_mark))
         return "it is a day old, or by another CA store";
-    if (!tls->ready && puter__tls_configure(tls) != 0) {
+    if (puter__tls_configure(tls) != 0) {
         puter__tls_free(tls); /* for the next connection to try again */
         return "TLS cannot be set up";
     }
