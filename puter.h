@@ -5792,14 +5792,14 @@ static void puter__read_content(puter__answer *answer, puter_value content)
 
 /* Kinds of tokens: their type in a list of 2025, their names as members, where
  * else they may stand, and where they are counted. */
-static const struct puter__tokens {
+static const struct puter__token_kind {
     const char *type;
     const char *name;
     const char *other;
     const char *inside; /* a path, where those give no number; "": none */
     size_t sum;
     size_t known;
-} puter__tokens[] = {
+} puter__token_kinds[] = {
     {"prompt", "prompt_tokens", "input_tokens", "",
      offsetof(puter_usage, prompt_tokens),
      offsetof(puter_usage, has_prompt_tokens)},
@@ -5813,7 +5813,7 @@ static const struct puter__tokens {
 };
 
 static void puter__count_tokens(puter_usage *usage,
-                                const struct puter__tokens *kind,
+                                const struct puter__token_kind *kind,
                                 puter_value value)
 {
     int64_t *sum = (int64_t *)(void *)((char *)usage + kind->sum);
@@ -5842,12 +5842,12 @@ static void puter__count_cents(puter_usage *usage, puter_value value,
  * "cost":165}, ...], where 1,000,000 of a cost are a cent. */
 static void puter__read_usage_list(puter_usage *usage, puter_value list)
 {
-    size_t i, kind;
+    size_t i, k;
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value item = puter_json_at(list, i);
-        for (kind = 0; kind < PUTER__COUNT(puter__tokens); kind++)
-            if (puter__type_is(item, puter__tokens[kind].type))
-                puter__count_tokens(usage, &puter__tokens[kind],
+        for (k = 0; k < PUTER__COUNT(puter__token_kinds); k++)
+            if (puter__type_is(item, puter__token_kinds[k].type))
+                puter__count_tokens(usage, &puter__token_kinds[k],
                                     puter__member(item, "amount"));
         puter__count_cents(usage, puter__member(item, "cost"), 1e6);
     }
@@ -5857,7 +5857,7 @@ static void puter__read_usage_list(puter_usage *usage, puter_value list)
 static void puter__read_usage(puter__answer *answer, puter_value value)
 {
     puter_usage *usage = &answer->reply.usage;
-    size_t kind;
+    size_t k;
     if (puter_json_type(value) < PUTER_ARRAY)
         return;
     answer->usage_due = true;
@@ -5865,12 +5865,12 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
         puter__read_usage_list(usage, value);
         return;
     }
-    for (kind = 0; kind < PUTER__COUNT(puter__tokens); kind++) {
-        const struct puter__tokens *tokens = &puter__tokens[kind];
-        puter_value count = puter__first_of(value, tokens->name, tokens->other);
+    for (k = 0; k < PUTER__COUNT(puter__token_kinds); k++) {
+        const struct puter__token_kind *kind = &puter__token_kinds[k];
+        puter_value count = puter__first_of(value, kind->name, kind->other);
         if (!puter__is(count, PUTER_NUMBER))
-            count = puter_json_get(value, tokens->inside);
-        puter__count_tokens(usage, tokens, count);
+            count = puter_json_get(value, kind->inside);
+        puter__count_tokens(usage, kind, count);
     }
     puter__count_cents(usage, puter__member(value, "usd_cents"), 1);
 }
