@@ -8642,7 +8642,8 @@ PUTER_API puter_result puter_text_to_image(puter_client *client,
     static const puter__method method = {"puter-image-generation", "generate",
                                          puter__read_any};
     const char *const args[] = {"prompt", prompt, "model", model};
-    return puter__call_strings(client, &method, args, 4, reply);
+    return puter__call_strings(client, &method, args, PUTER__COUNT(args),
+                               reply);
 }
 
 PUTER_API puter_result puter_text_to_speech(puter_client *client,
@@ -8655,7 +8656,8 @@ PUTER_API puter_result puter_text_to_speech(puter_client *client,
                                          puter__read_any};
     const char *const args[] = {"text",  text, "language", language,
                                 "voice", voice};
-    return puter__call_strings(client, &method, args, 6, reply);
+    return puter__call_strings(client, &method, args, PUTER__COUNT(args),
+                               reply);
 }
 
 PUTER_API puter_result puter_image_to_text(puter_client *client,
@@ -8665,7 +8667,8 @@ PUTER_API puter_result puter_image_to_text(puter_client *client,
     static const puter__method method = {"puter-ocr", "recognize",
                                          puter__read_text};
     const char *const args[] = {"source", source};
-    return puter__call_strings(client, &method, args, 2, reply);
+    return puter__call_strings(client, &method, args, PUTER__COUNT(args),
+                               reply);
 }
 
 PUTER_API puter_result puter_speech_to_text(puter_client *client,
@@ -8693,7 +8696,8 @@ PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
     static const puter__method method = {"puter-kvstore", "get",
                                          puter__read_any};
     const char *const args[] = {"key", key};
-    return puter__call_strings(client, &method, args, 2, reply);
+    return puter__call_strings(client, &method, args, PUTER__COUNT(args),
+                               reply);
 }
 
 PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
