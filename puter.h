@@ -6429,7 +6429,8 @@ static void puter__write_message(puter_writer *out,
     }
     if (message->cache) {
         puter_write_key(out, "cache_control");
-        puter_write_raw(out, "{\"type\":\"ephemeral\"}", 20);
+        puter__write_begin_typed(out, "ephemeral");
+        puter_write_end_object(out);
     }
     puter_write_end_object(out);
 }
