@@ -2671,11 +2671,14 @@ static int64_t puter__earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Milliseconds left until a moment, as poll takes them. */
+/* Milliseconds left until a moment, as poll takes them: -1 for ever. */
 static int puter__left(int64_t moment)
 {
-    int64_t left = moment == PUTER__NEVER ? -1 : moment - puter__now();
-    return moment != PUTER__NEVER && left < 0 ? 0 : (int)left;
+    int64_t left;
+    if (moment == PUTER__NEVER)
+        return -1;
+    left = moment - puter__now();
+    return left > 0 ? (int)left : 0;
 }
 
 /* What the environment says: the first of two variables that is set, which an
