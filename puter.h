@@ -7448,7 +7448,7 @@ static puter_result puter__read_reply(puter_client *client)
     if (request->test_mode ||
         (request->model != NULL &&
          puter__listed("fake costly abuse", request->model)))
-        answer->reply.blocked = false;
+        answer->reply.blocked = false; /* fake-chat is what was asked */
     return PUTER_OK;
 }
 
