@@ -3474,7 +3474,9 @@ static int puter__tls_judge(void *ctx, mbedtls_x509_crt *cert, int depth,
 #ifndef MBEDTLS_HAVE_TIME_DATE
     *flags |= puter__check_dates(cert);
 #endif
-    for (at = 0; depth > 0 && at + 5 <= extensions->len; at++)
+    if (depth == 0)
+        return 0; /* no CA */
+    for (at = 0; at + 5 <= extensions->len; at++)
         if (memcmp(extensions->p + at, "\x06\x03\x55\x1D\x1E", 5) == 0)
             *flags |= MBEDTLS_X509_BADCERT_OTHER;
     return 0;
