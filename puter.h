@@ -5788,11 +5788,12 @@ static void puter__read_item(puter__answer *answer, puter_value item)
 static void puter__read_content(puter__answer *answer, puter_value content)
 {
     size_t i;
-    if (!puter__is(content, PUTER_ARRAY))
+    if (!puter__is(content, PUTER_ARRAY)) {
         puter__read_item(answer, content);
-    else
-        for (i = 0; i < puter_json_count(content); i++)
-            puter__read_item(answer, puter_json_at(content, i));
+        return;
+    }
+    for (i = 0; i < puter_json_count(content); i++)
+        puter__read_item(answer, puter_json_at(content, i));
 }
 
 /* Kinds of tokens: their type in a list of 2025, their names as members, where
@@ -7044,10 +7045,10 @@ static puter_result puter__history_value(puter_history *history,
     if (role == NULL || !puter__is_content(content))
         return PUTER_ERR_ARGUMENT;
     puter__append(&text, span, length);
-    if (!puter__same(role, "tool"))
-        result = puter__history_settle(history, pending);
-    else
+    if (puter__same(role, "tool"))
         result = puter__pending_answer(pending, message);
+    else
+        result = puter__history_settle(history, pending);
     if (result == PUTER_OK && puter__same(role, "assistant")) {
         puter__pending_calls(pending, content);
         result = pending->ids.result;
