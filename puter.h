@@ -3825,15 +3825,10 @@ static void puter__tls_limit_fragments(mbedtls_ssl_config *config)
 }
 #endif
 
-/* Settings for all connections of a client, made once. */
-static int puter__tls_configure(puter__tls *tls)
+/* PSA where the library uses it, and, until 4.x has them from there, random
+ * numbers. */
+static int puter__tls_start_crypto(puter__tls *tls)
 {
-    int error = 0;
-    if (tls->ready)
-        return 0;
-    mbedtls_ssl_config_init(&tls->config);
-    mbedtls_x509_crt_init(&tls->nobody);
-    tls->ready = true;
 #if MBEDTLS_VERSION_NUMBER >= 0x04000000 || defined(MBEDTLS_USE_PSA_CRYPTO) || \
     (MBEDTLS_VERSION_NUMBER >= 0x03000000 &&                                  \
      defined(MBEDTLS_SSL_PROTO_TLS1_3))
@@ -3842,9 +3837,49 @@ static int puter__tls_configure(puter__tls *tls)
 #endif
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ctr_drbg_init(&tls->random);
-    error = mbedtls_ctr_drbg_seed(&tls->random, puter__tls_entropy,
-                                  tls->report, NULL, 0);
+    return mbedtls_ctr_drbg_seed(&tls->random, puter__tls_entropy, tls->report,
+                                 NULL, 0);
+#else
+    (void)tls;
+    return 0;
 #endif
+}
+
+/* What is offered to servers, and the least that is taken of them. */
+static void puter__tls_set_offer(mbedtls_ssl_config *config)
+{
+#if MBEDTLS_VERSION_NUMBER < 0x03000000 && defined(MBEDTLS_ECP_C)
+    mbedtls_ssl_conf_curves(config, puter__groups);
+#endif
+#if MBEDTLS_VERSION_NUMBER < 0x04000000 && defined(MBEDTLS_DHM_C)
+    mbedtls_ssl_conf_dhm_min_bitlen(config, 2048);
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+    mbedtls_ssl_conf_sig_algs(config, puter__signatures);
+#ifdef MBEDTLS_SSL_PROTO_TLS1_2 /* a library of 1.3 alone takes no less */
+    mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
+#endif
+#elif MBEDTLS_VERSION_NUMBER < 0x03000000
+    mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3,
+                                 MBEDTLS_SSL_MINOR_VERSION_3);
+#endif
+#ifdef PUTER__SMALL_RECORDS
+    puter__tls_limit_fragments(config);
+#endif
+    (void)config;
+}
+
+/* Settings for all connections of a client, made once. */
+static int puter__tls_configure(puter__tls *tls)
+{
+    const bool verify = !tls->options->insecure_skip_verify;
+    int error;
+    if (tls->ready)
+        return 0;
+    mbedtls_ssl_config_init(&tls->config);
+    mbedtls_x509_crt_init(&tls->nobody);
+    tls->ready = true;
+    error = puter__tls_start_crypto(tls);
     if (error == 0)
         error = mbedtls_ssl_config_defaults(
             &tls->config, MBEDTLS_SSL_IS_CLIENT,
@@ -3854,29 +3889,12 @@ static int puter__tls_configure(puter__tls *tls)
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ssl_conf_rng(&tls->config, mbedtls_ctr_drbg_random, &tls->random);
 #endif
-#if MBEDTLS_VERSION_NUMBER < 0x03000000 && defined(MBEDTLS_ECP_C)
-    mbedtls_ssl_conf_curves(&tls->config, puter__groups);
-#endif
-#if MBEDTLS_VERSION_NUMBER < 0x04000000 && defined(MBEDTLS_DHM_C)
-    mbedtls_ssl_conf_dhm_min_bitlen(&tls->config, 2048);
-#endif
-#if MBEDTLS_VERSION_NUMBER >= 0x03020000
-    mbedtls_ssl_conf_sig_algs(&tls->config, puter__signatures);
-#ifdef MBEDTLS_SSL_PROTO_TLS1_2 /* a library of 1.3 alone takes no less */
-    mbedtls_ssl_conf_min_tls_version(&tls->config, MBEDTLS_SSL_VERSION_TLS1_2);
-#endif
-#elif MBEDTLS_VERSION_NUMBER < 0x03000000
-    mbedtls_ssl_conf_min_version(&tls->config, MBEDTLS_SSL_MAJOR_VERSION_3,
-                                 MBEDTLS_SSL_MINOR_VERSION_3);
-#endif
-    mbedtls_ssl_conf_authmode(&tls->config, tls->options->insecure_skip_verify
-                                                ? MBEDTLS_SSL_VERIFY_NONE
-                                                : MBEDTLS_SSL_VERIFY_REQUIRED);
+    puter__tls_set_offer(&tls->config);
+    mbedtls_ssl_conf_authmode(&tls->config,
+                              verify ? MBEDTLS_SSL_VERIFY_REQUIRED
+                                     : MBEDTLS_SSL_VERIFY_NONE);
     mbedtls_ssl_conf_ca_chain(&tls->config, &tls->nobody, NULL);
-#ifdef PUTER__SMALL_RECORDS
-    puter__tls_limit_fragments(&tls->config);
-#endif
-    if (!tls->options->insecure_skip_verify)
+    if (verify)
         mbedtls_ssl_conf_verify(&tls->config, puter__tls_verify, tls);
     return 0;
 }
