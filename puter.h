@@ -3807,14 +3807,13 @@ static const mbedtls_ecp_group_id puter__groups[] = {
     MBEDTLS_ECP_DP_NONE};
 #endif
 
-#if defined(MBEDTLS_SSL_MAX_FRAGMENT_LENGTH) &&                               \
-    MBEDTLS_SSL_IN_CONTENT_LEN < 16384
-#define PUTER__SMALL_RECORDS
-/* Asks for records that the library was given room for (RFC 6066 section 4):
- * the largest that it takes as a setting. In TLS 1.3 it refuses the server's
- * consent, and so that is left out. */
+/* Asks for records that the library was given room for, if that is not enough
+ * for all (RFC 6066 section 4): the largest that it takes as a setting. In TLS
+ * 1.3 it refuses the server's consent, and so that is left out. */
 static void puter__tls_limit_fragments(mbedtls_ssl_config *config)
 {
+#if defined(MBEDTLS_SSL_MAX_FRAGMENT_LENGTH) &&                               \
+    MBEDTLS_SSL_IN_CONTENT_LEN < 16384
     unsigned char code = MBEDTLS_SSL_MAX_FRAG_LEN_4096;
     while (code != MBEDTLS_SSL_MAX_FRAG_LEN_NONE &&
            mbedtls_ssl_conf_max_frag_len(config, code) != 0)
@@ -3822,8 +3821,9 @@ static void puter__tls_limit_fragments(mbedtls_ssl_config *config)
 #if defined(MBEDTLS_SSL_PROTO_TLS1_2) && defined(MBEDTLS_SSL_PROTO_TLS1_3)
     mbedtls_ssl_conf_max_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
 #endif
-}
 #endif
+    (void)config;
+}
 
 /* PSA where the library uses it, and, until 4.x has them from there, random
  * numbers. */
@@ -3863,10 +3863,7 @@ static void puter__tls_set_offer(mbedtls_ssl_config *config)
     mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3);
 #endif
-#ifdef PUTER__SMALL_RECORDS
     puter__tls_limit_fragments(config);
-#endif
-    (void)config;
 }
 
 /* Settings for all connections of a client, made once. */
@@ -8841,7 +8838,6 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__SOCKET_TYPE
 #undef PUTER__ADDRESSES_MAX
 #undef PUTER__BELOW_FAILED
-#undef PUTER__SMALL_RECORDS
 #undef PUTER__PREFIXED
 #undef PUTER__TAKEN_MAX
 #undef PUTER__BAD_CERTIFICATE
