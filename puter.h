@@ -3521,8 +3521,9 @@ static int puter__tls_verify(void *ctx, mbedtls_x509_crt *cert, int depth,
     return error;
 }
 
-/* Says why the certificate was refused: the first of these that is so. */
-static puter_result puter__tls_fail_certificate(puter__tls *tls)
+/* Why a certificate was refused: the first of these that is so; NULL: only for
+ * want of a CA that it leads to. */
+static const char *puter__certificate_wrong(uint32_t flags)
 {
     static const struct {
         uint32_t flag;
@@ -3545,17 +3546,25 @@ static puter_result puter__tls_fail_certificate(puter__tls *tls)
         {0, "is damaged, or has constraints, an extension, curve, form or "
             "length of chain that this Mbed TLS lacks"},
     };
-    uint32_t wrong = mbedtls_ssl_get_verify_result(&tls->ssl);
+    size_t i = 0;
+    while (reasons[i].flag != 0 && !(flags & reasons[i].flag))
+        i++;
+    return reasons[i].text;
+}
+
+static puter_result puter__tls_fail_certificate(puter__tls *tls)
+{
+    uint32_t flags = mbedtls_ssl_get_verify_result(&tls->ssl);
     time_t now = time(NULL);
     struct tm day;
+    const char *wrong;
     int month;
-    size_t i = 0;
     if (tls->report->error.result == PUTER_ERR_CERT)
         return PUTER_ERR_CERT; /* the store could not be read */
-    wrong = wrong == UINT32_MAX || wrong == 0 ? tls->wrong : wrong;
-    while (reasons[i].flag != 0 && !(wrong & reasons[i].flag))
-        i++;
-    if (reasons[i].text == NULL)
+    wrong = puter__certificate_wrong(
+        flags == UINT32_MAX || flags == 0 ? tls->wrong /* it kept none */
+                                          : flags);
+    if (wrong == NULL)
         return puter__fail(tls->report, PUTER_ERR_CERT,
                            "certificate of %s: %s; if it should be trusted, "
                            "add its CA by ca_file (store: %s)",
@@ -3570,7 +3579,7 @@ static puter_result puter__tls_fail_certificate(puter__tls *tls)
     month = 1 + day.tm_mon;
     return puter__fail(tls->report, PUTER_ERR_CERT,
                        "certificate of %s: it %s (this machine's clock says "
-                       "%d-%d%d-%d%d)", tls->url->host, reasons[i].text,
+                       "%d-%d%d-%d%d)", tls->url->host, wrong,
                        1900 + day.tm_year, month / 10, month % 10,
                        day.tm_mday / 10, day.tm_mday % 10);
 }
