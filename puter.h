@@ -8187,38 +8187,47 @@ static const char *puter__session_take(puter_client *client,
     return NULL;
 }
 
+/* Writes what a session's file holds; NULL, or why not. */
+static const char *puter__session_write(const puter_client *client,
+                                        puter_writer *out)
+{
+    const puter__tls *tls = &client->tls;
+    puter__session_facts facts;
+    uint64_t hash;
+    size_t size = 0;
+    facts.checked = tls->checked;
+    facts.store_mark = tls->store_mark;
+    puter__session_head(client, out);
+    puter__append(out, &facts, sizeof facts);
+    if (!puter__reserve(out, PUTER__SESSION_MAX))
+        return NULL; /* but out->result */
+    if (mbedtls_ssl_session_save(&tls->session,
+                                 (unsigned char *)out->text + out->length,
+                                 PUTER__SESSION_MAX - out->length - sizeof hash,
+                                 &size) != 0)
+        return "this Mbed TLS cannot use it";
+    out->length += size;
+    hash = puter__fnv1a(0, out->text, out->length);
+    puter__append(out, &hash, sizeof hash);
+    return NULL;
+}
+
 PUTER_API puter_result puter_session_save(puter_client *client,
                                           const char *path)
 {
     puter_result result = puter__enter(client, NULL);
     puter_writer out = PUTER__ZERO;
-    puter__session_facts facts;
-    uint64_t hash;
-    size_t size = 0;
-    const char *wrong = NULL;
+    const char *wrong = "no path";
     int error = 0;
     if (result != PUTER_OK)
         return result;
-    facts.checked = client->tls.checked;
-    facts.store_mark = client->tls.store_mark;
-    puter__session_head(client, &out);
-    puter__append(&out, &facts, sizeof facts);
-    if (path == NULL) {
-        wrong = "no path";
-    } else if (!client->tls.has_session) {
-        wrong = "there was no verified connection to resume";
-    } else if (!puter__reserve(&out, PUTER__SESSION_MAX)) {
-        error = ENOMEM;
-    } else if (mbedtls_ssl_session_save(
-                   &client->tls.session, (unsigned char *)out.text + out.length,
-                   PUTER__SESSION_MAX - out.length - sizeof hash, &size) != 0) {
-        wrong = "this Mbed TLS cannot use it";
-    } else {
-        out.length += size;
-        hash = puter__fnv1a(0, out.text, out.length);
-        puter__append(&out, &hash, sizeof hash);
-        error = puter__file_replace(path, &out);
-    }
+    if (path != NULL)
+        wrong = client->tls.has_session
+                    ? puter__session_write(client, &out)
+                    : "there was no verified connection to resume";
+    if (wrong == NULL)
+        error = out.result == PUTER_OK ? puter__file_replace(path, &out)
+                                       : ENOMEM;
     if (wrong != NULL)
         result = puter__fail_session(client, path, wrong);
     else if (error == ENOMEM)
