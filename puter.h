@@ -1370,12 +1370,24 @@ typedef struct puter__decimal {
     bool negative;
 } puter__decimal;
 
+/* What follows the E; up to what no count of digits makes up for. */
+static int puter__read_exponent(const char *text, const char *end)
+{
+    bool negative = *text == '-';
+    int exponent = 0;
+    if (negative || *text == '+')
+        text++;
+    for (; text < end; text++)
+        exponent = exponent < 100000000 ? exponent * 10 + (*text - '0')
+                                        : 1000000000;
+    return negative ? -exponent : exponent;
+}
+
 static void puter__decimal_read(puter__decimal *d, const char *text,
                                 size_t length)
 {
     size_t i;
-    bool fraction = false, beyond = false, negative = false;
-    int exponent = 0;
+    bool fraction = false, beyond = false;
     d->count = 0;
     d->point = 0;
     d->negative = text[0] == '-';
@@ -1398,14 +1410,8 @@ static void puter__decimal_read(puter__decimal *d, const char *text,
     }
     if (beyond)
         d->digit[d->count++] = 1;
-    if (i < length)
-        i++; /* the E */
-    if (i < length && (text[i] == '-' || text[i] == '+'))
-        negative = text[i++] == '-';
-    for (; i < length; i++) /* up to what no count of digits makes up for */
-        exponent = exponent < 100000000 ? exponent * 10 + (text[i] - '0')
-                                        : 1000000000;
-    d->point += negative ? -exponent : exponent;
+    if (i < length) /* at the E */
+        d->point += puter__read_exponent(text + i + 1, text + length);
 }
 
 /* The nearest double without the sign, ties to even, by long division of two
