@@ -6047,6 +6047,15 @@ static bool puter__refuses_unified(puter_value root)
                          "Calling ai-chat directly");
 }
 
+/* The status of a refusal: a 200 may carry another, which may be any number. */
+static int puter__refusal_status(const puter_client *client, puter_value object)
+{
+    int status = client->report.error.http_status;
+    if (status >= 400)
+        return status;
+    return (int)(puter_json_integer(puter__member(object, "status")) & 0x3FF);
+}
+
 /* A failure that the service put in words: {"message","code"} or {"error":
  * ...}, a text or an object of the same. */
 static puter_result puter__fail_refusal(puter_client *client)
@@ -6056,7 +6065,7 @@ static puter_result puter__fail_refusal(puter_client *client)
     puter_value inner = puter__member(root, "error");
     puter_value object = puter__is(inner, PUTER_OBJECT) ? inner : root;
     puter_value words = puter__member(object, "message");
-    int status = error->http_status;
+    int status = puter__refusal_status(client, object);
     int seconds = client->http.retry_after_ms / 1000;
     char code[sizeof error->code], room[24];
     const struct puter__refusal *refusal;
@@ -6064,9 +6073,6 @@ static puter_result puter__fail_refusal(puter_client *client)
     const char *said = puter__span(root, &length); /* where it has no words */
     if (!puter__is(words, PUTER_STRING))
         words = inner;
-    if (status < 400) /* a 200 may carry another, which may be any number */
-        status = (int)(puter_json_integer(puter__member(object, "status")) &
-                       0x3FF);
     if (!puter__take_code(client, puter__member(object, "code"), code) ||
         puter__words(client, words) == NULL)
         return puter__fail_client_memory(client);
