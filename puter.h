@@ -8868,19 +8868,19 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__SOCKET_TYPE
 #undef PUTER__ADDRESSES_MAX
 #undef PUTER__BELOW_FAILED
-#undef PUTER__PREFIXED
 #undef PUTER__TAKEN_MAX
+#undef PUTER__SESSION_AGE
 #undef PUTER__BAD_CERTIFICATE
 #undef PUTER__INPUT_SIZE
-#undef PUTER__KEPT_MAX
-#undef PUTER__JSON_TYPES
 #undef PUTER__HEAD_MAX
 #undef PUTER__HEAD_LINES_MAX
 #undef PUTER__INTERIM_MAX
 #undef PUTER__OVERHEAD_MAX
+#undef PUTER__PREFIXED
+#undef PUTER__JSON_TYPES
 #undef PUTER__REQUEST_MAX
+#undef PUTER__KEPT_MAX
 #undef PUTER__SESSION_MAX
-#undef PUTER__SESSION_AGE
 
 #endif /* the POSIX declarations are there */
 #endif /* PUTER_IMPLEMENTATION */
