@@ -4143,6 +4143,8 @@ static puter__http_step puter__http_endless(puter__http *http,
     return puter__http_bad(http, wrong);
 }
 
+/* -- the lines of a head -- */
+
 /* Made of token characters (RFC 9110 section 5.6.2): a bit for each from '!'
  * on, 32 to a word. */
 static bool puter__is_token(const char *text, size_t length)
@@ -4361,6 +4363,8 @@ static puter__http_step puter__http_head_end(puter__http *http)
     http->close |= http->state == PUTER__BODY_CLOSE;
     return PUTER__STEP_HEAD;
 }
+
+/* -- one step after another -- */
 
 /* chunk-size [chunk-ext] (RFC 9112 section 7.1). Extensions are ignored, but
  * framing may not outgrow what it frames. */
