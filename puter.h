@@ -3106,9 +3106,17 @@ static bool puter__is_tls_memory(int error)
 #endif
 }
 
+#define PUTER__SEQUENCE (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE)
+
 /* -- the CA store, read when the chain is known: only roots that are named as
  * an issuer in it are parsed and kept, so that a store of 144 roots costs a
  * pass over its file and not 460 KB. -- */
+
+static bool puter__is_string_tag(unsigned char tag)
+{
+    return tag == MBEDTLS_ASN1_UTF8_STRING ||
+           tag == MBEDTLS_ASN1_PRINTABLE_STRING;
+}
 
 /* Names as Mbed TLS compares them, or looser: letters in any case, and
  * PrintableString the same as UTF8String. Looser only means that a root is
@@ -3121,8 +3129,7 @@ static bool puter__same_name(const unsigned char *a, size_t a_length,
         return false;
     for (i = 0; i < a_length; i++)
         if (puter__lower((char)a[i]) != puter__lower((char)b->p[i]) &&
-            !((a[i] == 0x0C || a[i] == 0x13) &&
-              (b->p[i] == 0x0C || b->p[i] == 0x13)))
+            !(puter__is_string_tag(a[i]) && puter__is_string_tag(b->p[i])))
             return false;
     return true;
 }
@@ -3132,11 +3139,11 @@ static bool puter__same_name(const unsigned char *a, size_t a_length,
 static bool puter__der_subject(unsigned char *p, const unsigned char *end,
                                unsigned char **subject, size_t *length)
 {
-    static const int tags[] = {MBEDTLS_ASN1_INTEGER, 0x30, 0x30, 0x30};
-    const int sequence = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
+    static const int tags[] = {MBEDTLS_ASN1_INTEGER, PUTER__SEQUENCE,
+                               PUTER__SEQUENCE, PUTER__SEQUENCE};
     size_t size, i;
-    if (mbedtls_asn1_get_tag(&p, end, &size, sequence) != 0 ||
-        mbedtls_asn1_get_tag(&p, end, &size, sequence) != 0)
+    if (mbedtls_asn1_get_tag(&p, end, &size, PUTER__SEQUENCE) != 0 ||
+        mbedtls_asn1_get_tag(&p, end, &size, PUTER__SEQUENCE) != 0)
         return false;
     if (mbedtls_asn1_get_tag(&p, end, &size,
                              MBEDTLS_ASN1_CONTEXT_SPECIFIC |
@@ -3148,7 +3155,7 @@ static bool puter__der_subject(unsigned char *p, const unsigned char *end,
         p += size;
     }
     *subject = p;
-    if (mbedtls_asn1_get_tag(&p, end, &size, sequence) != 0)
+    if (mbedtls_asn1_get_tag(&p, end, &size, PUTER__SEQUENCE) != 0)
         return false;
     *length = (size_t)(p - *subject) + size;
     return true;
@@ -3227,7 +3234,7 @@ static void puter__store_memory(puter__tls *tls, const unsigned char *data,
     puter__pem_feed(tls, &pem, (const char *)data, size);
     puter__pem_feed(tls, &pem, "\n", 1);
     while (p < end &&
-           mbedtls_asn1_get_tag(&p, end, &length, 0x30) == 0) {
+           mbedtls_asn1_get_tag(&p, end, &length, PUTER__SEQUENCE) == 0) {
         p += length;
         puter__store_offer(tls, data, (size_t)(p - data));
         data = p;
@@ -3416,7 +3423,7 @@ static bool puter__cert_names(const mbedtls_x509_crt *cert,
                               const puter__url *url)
 {
     const mbedtls_x509_sequence *name = &cert->subject_alt_names;
-    const int kind = url->numeric ? 7 : 2;
+    const int kind = url->numeric ? 7 : 2; /* RFC 5280 section 4.2.1.6 */
     const size_t size = url->ipv6 ? 16 : 4;
     if (name->buf.p == NULL)
         return !url->numeric;
@@ -8871,6 +8878,7 @@ PUTER_API void puter_close(puter_client *client)
 #undef PUTER__SEND_FLAGS
 #undef PUTER__SOCKET_TYPE
 #undef PUTER__ADDRESSES_MAX
+#undef PUTER__SEQUENCE
 #undef PUTER__BELOW_FAILED
 #undef PUTER__TAKEN_MAX
 #undef PUTER__SESSION_AGE
