@@ -2359,8 +2359,9 @@ static puter_result puter__json_read(puter_json *json, const char *text,
 }
 
 /* The same, and reports what is wrong. */
-static puter_result puter__json_tell(puter_json *json, const char *text,
-                                     size_t length, puter__report *report)
+static puter_result puter__json_read_or_fail(puter_json *json, const char *text,
+                                             size_t length,
+                                             puter__report *report)
 {
     puter__reading reading;
     puter_result result = puter__json_read(json, text, length, &reading);
@@ -2391,7 +2392,7 @@ PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
     } else {
         memset(json, 0, sizeof *json);
         json->copy = (char *)(json + 1);
-        puter__json_tell(json, text, length, &report);
+        puter__json_read_or_fail(json, text, length, &report);
         json->text = json->copy;
     }
     if (error != NULL)
@@ -2758,7 +2759,7 @@ static bool puter__url_host(puter__url *url, const char *host, size_t length)
 
 /* Reads host[:port][/path] behind a scheme into what is all zero but `secure`;
  * false where it is anything else. */
-static bool puter__url_authority(puter__url *url, const char *host)
+static bool puter__url_after_scheme(puter__url *url, const char *host)
 {
     const char *end, *after;
     int64_t port;
@@ -2792,7 +2793,8 @@ static bool puter__url_read(puter__url *url, const char *text)
 {
     url->secure = puter__listed("https://*", text);
     return (url->secure || puter__listed("http://*", text)) &&
-           puter__url_authority(url, text + strlen("http://") + url->secure);
+           puter__url_after_scheme(url,
+                                   text + strlen("http://") + url->secure);
 }
 
 /* Whether a host is this name or under it. */
@@ -5423,7 +5425,7 @@ static puter_result puter__set_proxy(puter_client *client)
         text += strlen("http://");
     at = strrchr(text, '@');
     if (strstr(text, "://") != NULL ||
-        !puter__url_authority(&client->proxy, at != NULL ? at + 1 : text))
+        !puter__url_after_scheme(&client->proxy, at != NULL ? at + 1 : text))
         return puter__misuse(client,
                              "the proxy is not [http://][user:password@]host"
                              "[:port] (proxy, $HTTPS_PROXY, $ALL_PROXY)");
@@ -7228,7 +7230,8 @@ PUTER_API puter_result puter_history_load(puter_history *history,
     puter__report report = PUTER__ZERO;
     puter_json saved = PUTER__ZERO;
     puter_value root = puter_json_root(&saved);
-    puter_result result = puter__json_tell(&saved, json, length, &report);
+    puter_result result =
+        puter__json_read_or_fail(&saved, json, length, &report);
     if (result == PUTER_OK) {
         result = puter__is(root, PUTER_ARRAY)
                      ? puter__history_array(&loaded, root)
