@@ -2093,17 +2093,18 @@ static const char *puter__chars_read(puter__chars *chars, const char *p,
             p = puter__copy_plain(p, end, chars->out);
             chars->out += p - run;
         }
-        if (p == end)
+        if (p == end) {
             chars->wrong = "the text ends too early";
-        else if (*p == '\\')
+        } else if (*p == '\\') {
             p += puter__chars_escape(chars, p, end);
-        else if (*p == '"')
+        } else if (*p == '"') {
             break;
-        else
+        } else {
             do /* most alphabets have more of them behind one */
                 p += puter__chars_sequence(chars, p, end);
             while (chars->wrong == NULL && p < end &&
                    (unsigned char)*p >= 0x80);
+        }
     }
     return p;
 }
@@ -6917,6 +6918,8 @@ typedef struct puter__pending {
     size_t from;      /* those before have their results */
 } puter__pending;
 
+/* Has the calls of a turn's content wait, and no others. An id ends at its
+ * first NUL, as it does in what answers the call. */
 static void puter__pending_calls(puter__pending *pending, puter_value content)
 {
     size_t i, start;
