@@ -7396,6 +7396,15 @@ static puter_result puter__place_line(puter_client *client, size_t take,
     return PUTER_OK;
 }
 
+/* How long the next line in the span is, or what there is of it. */
+static size_t puter__line_length(const puter_client *client, bool *whole)
+{
+    const char *end = (const char *)memchr(client->span, '\n',
+                                           client->span_length);
+    *whole = end != NULL;
+    return *whole ? (size_t)(end - client->span) + 1 : client->span_length;
+}
+
 /* Takes the next line of a stream from the span; reads it if it is whole. */
 static puter_result puter__take_line(puter_client *client)
 {
@@ -7409,13 +7418,7 @@ static puter_result puter__take_line(puter_client *client)
     if (client->line_start == client->answer->body.length)
         found = puter__find_text(client->span, client->span_length,
                                  client->input + client->input_end, &text);
-    take = found;
-    if (found == 0) {
-        const char *end = (const char *)memchr(client->span, '\n',
-                                               client->span_length);
-        whole = end != NULL;
-        take = whole ? (size_t)(end - client->span) + 1 : client->span_length;
-    }
+    take = found > 0 ? found : puter__line_length(client, &whole);
     result = puter__check_size(client, take);
     if (result == PUTER_OK)
         result = puter__place_line(client, take, whole);
