@@ -3329,7 +3329,7 @@ static const char *puter__store_where(const puter_options *options)
     return path;
 }
 
-/* A hash (Fowler, Noll, Vo) of the data behind what gave this one. */
+/* The hash of Fowler, Noll and Vo, of data behind what has this hash. */
 static uint64_t puter__fnv1a(uint64_t hash, const void *data, size_t size)
 {
     const unsigned char *p = (const unsigned char *)data;
