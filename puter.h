@@ -2745,6 +2745,8 @@ static bool puter__ends_in_number(const char *host)
 static bool puter__url_host(puter__url *url, const char *host, size_t length)
 {
     size_t i;
+    if (length > 0 && host[length - 1] == '.' && !url->ipv6)
+        length--; /* the root's, which no certificate writes */
     if (length == 0 || length >= sizeof url->host)
         return false;
     for (i = 0; i < length; i++) {

@@ -107,6 +107,8 @@ static void test_origins(void)
          "api.puter.com", "https://puter.com"},
         {"HTTPS://API.Puter.com", "api.puter.com", 443, "/drivers/call",
          "api.puter.com", "https://puter.com"},
+        {"https://api.puter.com.", "api.puter.com", 443, "/drivers/call",
+         "api.puter.com", "https://puter.com"},
         {"http://api.puter.localhost:4100", "api.puter.localhost", 4100,
          "/drivers/call", "api.puter.localhost:4100",
          "http://puter.localhost:4100"},
@@ -844,7 +846,7 @@ static void test_refused_origins(void)
         "https://h/?q", "https://h/#f", "https://h?q", "https://[::1",
         "https://[::1]x", "https://[]", "https://[g]", "https://::1",
         "https://h\\x", "https://\xC3\xA9.org", "https://h%00", "https://h~",
-        "https://h{}",
+        "https://h{}", "https://[::1.]", "https://.",
         /* a token in the open, beyond this machine */
         "http://example.org", "http://api.puter.com",
         "http://localhost.example.org", "http://127.0.0.1.example.org",
