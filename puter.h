@@ -5644,21 +5644,27 @@ static void puter__append_any(puter_writer *writer, puter_value value)
         puter__append(writer, json, length);
 }
 
-/* The same, copied for the reply, where a NUL becomes the character that is
- * for this (SUB); NULL where the value is missing or null. */
+/* A text for who knows it by its NUL: others in it become the character that is
+ * for this (SUB), or a name might pass for a shorter one. */
+static const char *puter__without_nuls(puter_writer *writer)
+{
+    char *nul = writer->text;
+    while ((nul += strlen(nul)) < writer->text + writer->length)
+        *nul = '\x1A';
+    return writer->text;
+}
+
+/* The same, copied for the reply; NULL where the value is missing or null. */
 static const char *puter__keep_value(puter__answer *answer, puter_value value)
 {
     puter_writer copy = PUTER__ZERO;
     size_t length;
-    char *nul;
     puter__span(value, &length);
     if (puter_json_type(value) <= PUTER_NULL ||
         !puter__piece_add(answer, length + 4, &copy))
         return NULL;
     puter__append_any(&copy, value);
-    for (nul = copy.text; (nul += strlen(nul)) < copy.text + copy.length;)
-        *nul = '\x1A'; /* or a name might pass for a shorter one */
-    return copy.text;
+    return puter__without_nuls(&copy);
 }
 
 /* The same of what is at a path, where it is a string. */
@@ -6029,7 +6035,9 @@ static const char *puter__words(puter_client *client, puter_value value)
     puter__rewind(&client->scratch);
     puter__append(&client->scratch, "", 0);
     puter__append_text(&client->scratch, value);
-    return client->scratch.result == PUTER_OK ? client->scratch.text : NULL;
+    return client->scratch.result == PUTER_OK
+               ? puter__without_nuls(&client->scratch)
+               : NULL;
 }
 
 /* The service's code, where it looks like one: a word that may be printed
@@ -8504,6 +8512,14 @@ static bool puter__model_is_of(puter_client *client, puter_value model,
            (!object && strcmp(puter_driver_for_model(name), provider) == 0);
 }
 
+/* Writes a value of the reply as it came, a string with its quotes. */
+static void puter__write_value(puter_writer *out, puter_value value)
+{
+    size_t length, quote = puter__is(value, PUTER_STRING) ? 1 : 0;
+    const char *text = puter__span(value, &length);
+    puter_write_raw(out, text - quote, length + 2 * quote);
+}
+
 /* Makes of any list {"models":[...]}, with the provider's alone. */
 static puter_result puter__read_models(puter_client *client,
                                        const char *provider)
@@ -8511,7 +8527,7 @@ static puter_result puter__read_models(puter_client *client,
     puter_value root = puter_json_root(&client->json);
     puter_value list = puter__first_of(root, "models", "result");
     puter_writer *out = &client->answer->turns; /* unused by a list */
-    size_t i, length, quotes;
+    size_t i;
     if (!puter__is(list, PUTER_ARRAY))
         return puter__fail_reply(client, "no list is in it");
     puter_write_begin_object(out);
@@ -8519,14 +8535,12 @@ static puter_result puter__read_models(puter_client *client,
     puter_write_begin_array(out);
     for (i = 0; i < puter_json_count(list); i++) {
         puter_value model = puter_json_at(list, i);
-        const char *text = puter__span(model, &length);
         if (provider != NULL && !puter__model_is_of(client, model, provider)) {
             if (client->scratch.result != PUTER_OK)
                 out->result = client->scratch.result;
             continue;
         }
-        quotes = puter__is(model, PUTER_STRING) ? 1 : 0; /* one at each end */
-        puter_write_raw(out, text - quotes, length + 2 * quotes);
+        puter__write_value(out, model);
     }
     puter_write_end_array(out);
     puter_write_end_object(out);
@@ -8650,7 +8664,7 @@ static puter_result puter__read_keys(puter_client *client, const char *pattern)
         if (puter__is(item, PUTER_STRING) &&
             (pattern == NULL ||
              puter__matches(pattern, strlen(pattern), key, false)))
-            puter_write_chars(out, key, client->scratch.length);
+            puter__write_value(out, item);
     }
     puter_write_end_array(out);
     return PUTER_OK;

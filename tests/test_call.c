@@ -724,6 +724,7 @@ static void test_texts(void)
         {list, "[\"user:1\",\"other\",\"user:\",\"my user:1\",\"user\"]",
          "[\"user:1\",\"user:\"]"},
         {list, "[\"USER:1\",\"other\"]", "[]"},
+        {list_inner, "[\"a\\u0000z\",\"az\\u0000\"]", "[\"a\\u0000z\"]"},
         {list_inner, "[\"a1z\",\"a1\",\"az\",\"b1z\",\"a\\\"z\"]",
          "[\"a1z\",\"az\",\"a\\\"z\"]"},
     };
@@ -944,6 +945,7 @@ static void test_lists(void)
         {"{\"models\":[" MODEL("a", "x") "]}", "xx", "[]"},
         {"{\"models\":[" MODEL("x", "y") ",{\"id\":\"x\"},7,null]}", "x",
          "[]"},
+        {"{\"models\":[" MODEL("a", "x\\u0000y") "]}", "x", "[]"},
         {"{\"models\":[]}", NULL, "[]"},
         {"{\"models\":[\"x:v/a\",\"y:v/b\",\"x:\\u00e9\"]}", NULL,
          "[\"x:v/a\",\"y:v/b\",\"x:\\u00e9\"]"},

@@ -1751,7 +1751,7 @@ static void test_other_failures(void)
          PUTER_ERR_SERVICE, "Words of it"},
         {"controls in its words", 500, json,
          "{\"message\":\"one\\r\\ntwo\\u001b[31m\\u009b1m\\u0000three\"}",
-         PUTER_ERR_SERVICE, "one  two [31m"},
+         PUTER_ERR_SERVICE, "one  two [31m 1m three"},
         {"a sign of Latin-1 in its words", 500, json,
          "{\"message\":\"see \xC2\xA7 5\"}", PUTER_ERR_SERVICE,
          "see \xC2\xA7 5"},
@@ -1763,6 +1763,9 @@ static void test_other_failures(void)
         {"a code that is too long", 500, json,
          "{\"message\":\"Words\",\"code\":"
          "\"x12345678901234567890123456789012345678901234567\"}",
+         PUTER_ERR_SERVICE, "Words"},
+        {"a code with more behind a NUL", 500, json,
+         "{\"message\":\"Words\",\"code\":\"insufficient_funds\\u0000x\"}",
          PUTER_ERR_SERVICE, "Words"},
         {"a code that is no word", 500, json,
          "{\"message\":\"Words\",\"code\":\"no word\"}", PUTER_ERR_SERVICE,
