@@ -2,12 +2,12 @@
  * SPDX-License-Identifier: MIT (the text is at the end of this file)
  *
  * One header over Mbed TLS 2.28, 3.x or 4.x and POSIX sockets. In one source
- * file of a program, before anything else:
+ * file of a program, before any other #include:
  *
  *     #define PUTER_IMPLEMENTATION
  *     #include "puter.h"
  *
- * and everywhere else only the #include.
+ * and in every other file only the #include.
  *
  * The first program (examples/hello.c):
  *
@@ -30,7 +30,7 @@
  *
  *     cc hello.c -lmbedtls -lmbedx509 -lmbedcrypto
  *
- * The same answer as it is written:
+ * The same answer, streamed as the model writes it:
  *
  *     puter_request request = {0};
  *     puter_event event;
@@ -44,47 +44,52 @@
  *             }
  *     result = puter_stream_end(client, NULL);
  *
- * Switches, to be defined where PUTER_IMPLEMENTATION is:
+ * Switches, to be defined in the file that defines PUTER_IMPLEMENTATION:
  *
- *     PUTER_STATIC      all functions static: each file that calls them then
- *                       defines it, and PUTER_IMPLEMENTATION
+ *     PUTER_STATIC      all functions are static: every file that calls them
+ *                       then defines this and PUTER_IMPLEMENTATION
  *     PUTER_NO_TLS      plain http only; Mbed TLS is not needed
- *     PUTER_NO_SOCKETS  no sockets: bring a puter_transport
- *     PUTER_NO_STDIO    no file is opened: bring the CA store as ca_data
+ *     PUTER_NO_SOCKETS  no sockets: set options.transport
+ *     PUTER_NO_STDIO    no file is opened: set options.ca_data; TLS sessions
+ *                       are neither saved nor loaded
  *     PUTER_MALLOC(size), PUTER_REALLOC(memory, size), PUTER_FREE(memory)
  *                       all three or none; Mbed TLS allocates by itself
- *     PUTER_ASSERT(x)   checks of the library's own reasoning (default: none)
+ *     PUTER_ASSERT(x)   checks the library's own invariants (default: not
+ *                       checked)
  *
- * In that file _FILE_OFFSET_BITS is 64 unless it is set: where off_t has 32
- * bits, set it for the whole program or pass no off_t between its files.
+ * That file gets _FILE_OFFSET_BITS 64 unless the macro is already defined.
+ * Where off_t has 32 bits without it, define it for the whole program or pass
+ * no off_t between files.
  *
- * Ownership: a reply, a history, a writer and a document are freed by their
- * own puter_..._free, never by free(): after a failure as well; NULL does no
- * harm, nor does a second time, but to a document. A call that fills a reply
- * does not free what was in it. Strings in options are copied; ca_data and the
- * transport must stay until puter_close, a request and what it points to until
- * its exchange has ended. Options and requests may be {0} or (in C++) {}, which
- * means the defaults; a client, options, an optional string and a reply to be
- * filled may be NULL.
+ * Ownership: free a reply, a history, a writer or a JSON document with its own
+ * puter_..._free, never free(), after a failure too. NULL is fine, and so is
+ * freeing twice, except a document. A call that fills a reply overwrites what
+ * was in it: free that first. puter_open copies the strings in its options;
+ * ca_data and the transport must stay until puter_close. A request, and all
+ * that it points to, must stay unchanged until its exchange has ended. Options
+ * and requests may be {0} or (in C++) {}, which means the defaults. NULL is
+ * accepted for a client, for options, for an optional string and for a reply
+ * to be filled.
  *
- * Errors: every function that can fail returns a puter_result; the sentence to
- * show is puter_last_error(client)->message. Nothing is printed, no signal is
- * touched, there are no globals.
+ * Errors: functions that can fail return a puter_result, but puter_open and
+ * puter_json_parse NULL; a writer keeps its own. For a call on a client, the
+ * sentence to show is puter_last_error(client)->message. The library prints
+ * nothing, leaves signals alone and has no global state.
  *
- * Threads: a client is for one thread at a time, and clients share nothing.
- * Mbed TLS must allow that, and does as long as its PSA parts are not used.
- * With those (TLS 1.3 needs them) it does from 3.6 on, if it was built with
- * MBEDTLS_THREADING_C, and what includes its headers is compiled with that as
- * well; before 3.6 it does not. It fills some tables (ciphersuites, AES) at
- * first use, without a lock: let an exchange over TLS end before the threads
- * begin. After fork() a client is for the parent alone: the child's copy has
+ * Threads: one thread at a time may use a client; clients share nothing.
+ * Mbed TLS must allow that, and does as long as its PSA code is not used. With
+ * PSA (TLS 1.3 needs it) it does from 3.6 on, if it was built with
+ * MBEDTLS_THREADING_C and the program is compiled with that macro as well;
+ * before 3.6 it does not. It fills some tables (cipher suites, AES) at first
+ * use, without a lock: let one exchange over TLS end before other threads
+ * begin. After fork() only the parent may use a client: the child's copy has
  * the same connection and would draw the same random numbers.
  *
  * Limits: one exchange per client at a time. The system's name resolver
- * blocks; timeouts and `cancelled` apply when it returns. A JSON document is
- * at most 512 MiB and 1000 levels deep, a request 50 MiB (the service's own
- * limit). HTTP/1.1 only, no compression, no redirects. Certificates are not
- * looked up in revocation lists.
+ * blocks; timeouts and `cancelled` take effect when it returns. A JSON document
+ * has at most 512 MiB and 1000 levels, a request at most 50 MiB (the service's
+ * own limit). HTTP/1.1 only, no compression; a redirect is a failure.
+ * Certificates are not checked for revocation.
  *
  * Inside, from the bottom up: prelude, buffer, numbers, errors, json write,
  * json read, system, url, socket, tls, http, drivers, client, options, answer,
@@ -95,7 +100,7 @@
 #define _POSIX_C_SOURCE 200809L /* -std=c99 hides sockets without it */
 #endif
 #if defined(PUTER_IMPLEMENTATION) && !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64 /* 32-bit glibc finds no file of a large inode */
+#define _FILE_OFFSET_BITS 64 /* 32-bit glibc: stat fails at a large inode */
 #endif
 
 #ifndef PUTER_H
