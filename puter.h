@@ -128,184 +128,195 @@ extern "C" {
 
 /* ---- results ------------------------------------------------------------ */
 
-/* What every function that can fail returns: 0 good, negative bad. */
+/* How a call went: 0 good, negative bad. */
 typedef enum puter_result {
     PUTER_OK = 0,
     PUTER_WAIT = 2,           /* non-blocking clients: wait, then call
                                  puter_stream_next */
     PUTER_ERR_ARGUMENT = -1,  /* the caller's mistake; nothing was asked */
-    PUTER_ERR_NOMEM = -2,
+    PUTER_ERR_NOMEM = -2,     /* out of memory */
     PUTER_ERR_RESOLVE = -3,   /* the host's name has no address */
     PUTER_ERR_CONNECT = -4,   /* no address of the host answered */
     PUTER_ERR_TLS = -5,       /* the handshake or a record failed */
     PUTER_ERR_CERT = -6,      /* the server's certificate was refused, or there
-                                 is no CA store to hold it against */
-    PUTER_ERR_TIMEOUT = -7,
+                                 is no CA store to check it against */
+    PUTER_ERR_TIMEOUT = -7,   /* a timeout of the options has passed */
     PUTER_ERR_CLOSED = -8,    /* the connection was lost or cut short */
-    PUTER_ERR_PROTOCOL = -9,  /* the peer does not speak as it should */
+    PUTER_ERR_PROTOCOL = -9,  /* the reply is not what the protocol allows */
     PUTER_ERR_LIMIT = -10,    /* larger than an option or a cap allows */
-    PUTER_ERR_CANCELLED = -11,
+    PUTER_ERR_CANCELLED = -11, /* `cancelled` or a sink said so */
     PUTER_ERR_AUTH = -12,     /* sign in again */
     PUTER_ERR_FUNDS = -13,    /* credit or plan */
     PUTER_ERR_RATE = -14,     /* too many requests */
-    PUTER_ERR_REFUSED = -15,  /* permission or policy */
-    PUTER_ERR_NOT_FOUND = -16,
+    PUTER_ERR_REFUSED = -15,  /* permission or policy; or the proxy refused */
+    PUTER_ERR_NOT_FOUND = -16, /* model, driver, method, path, session */
     PUTER_ERR_REQUEST = -17,  /* the service found the request bad */
     PUTER_ERR_SERVICE = -18   /* the service or the model's vendor failed */
 } puter_result;
 
-/* The result's name ("PUTER_ERR_AUTH"); "PUTER_?" for no result of ours. */
+/* The result's name, such as "PUTER_ERR_AUTH"; "PUTER_?" for a number that is
+ * none of the above. */
 PUTER_API const char *puter_result_name(puter_result result);
 
-/* The detail of a failure. `message` is one line: the stage, then the
- * service's words or what was seen, then what to do where something can be
- * done. It never holds the token, control bytes or half a character. */
+/* The detail of a failure. `message` is one line: the stage, then what the
+ * service said or what was seen, then what to do about it, if anything. It
+ * never holds the token, a control byte or half a character. */
 typedef struct puter_error {
     char message[512];
     char code[48];      /* the service's own code, or "" */
-    int http_status;    /* 0: no whole head of a reply was seen */
+    int http_status;    /* of the last reply, after PUTER_OK too; 0: no whole
+                           head of a reply was seen */
     int retry_after_ms; /* the pause that the service asked for, at most a day;
-                           0: none, or one given as a date */
+                           0: it asked for none, or gave a date */
     puter_result result;
 } puter_error;
 
 /* ---- client ------------------------------------------------------------- */
 
 /* One connection, one exchange at a time. Clients are independent; each is
- * for one thread at a time. Opaque. What an exchange needed of memory is kept
- * for the next up to 64 KB a buffer. */
+ * for one thread at a time. Opaque. It keeps its buffers for the next
+ * exchange, up to 64 KiB of each. */
 typedef struct puter_client puter_client;
 
-/* What a transport's functions return beside counts, and wait for. */
+/* What a transport's functions wait for, and return besides counts. */
 enum {
     PUTER_READABLE = 1,      /* bits of `events` */
     PUTER_WRITABLE = 2,
-    PUTER_WANT_READ = -101,  /* nothing yet: wait until readable */
-    PUTER_WANT_WRITE = -102
+    PUTER_WANT_READ = -101,  /* nothing yet: call again when readable... */
+    PUTER_WANT_WRITE = -102  /* ...or writable */
 };
 
 /* A byte stream below TLS, to replace the sockets: for tests, serial lines,
- * or another network stack. No function may block but `wait`, nor call
- * anything on the client. */
+ * or another network stack. Only `wait` may block, and no function may call
+ * anything on the client. A failure is a puter_result down to
+ * PUTER_ERR_CANCELLED; any number below counts as PUTER_ERR_CLOSED. */
 typedef struct puter_transport {
-    void *ctx;  /* handed to every function */
-    /* Connects. 0 done; PUTER_WANT_* to be called again; or a puter_result. */
+    void *ctx;  /* passed to every function */
+    /* Connects to the host, or to the proxy. 0: done; PUTER_WANT_*: not yet,
+     * call again; or a failure. */
     int (*open)(void *ctx, const char *host, int port);
-    /* Bytes moved (> 0), 0 at a clean end, PUTER_WANT_* or a puter_result. */
+    /* The number of bytes moved (> 0), PUTER_WANT_* or a failure; read gives
+     * 0 at a clean end. */
     int (*read)(void *ctx, void *buffer, size_t size);
     int (*write)(void *ctx, const void *data, size_t size);
-    /* Waits for any of `events`, at most timeout_ms (-1: no limit). > 0 ready,
-     * 0 time is up, < 0 a puter_result. NULL: always ready. */
+    /* Waits for any of `events`, at most timeout_ms (-1: no limit). > 0: ready;
+     * 0: time is up; or a failure. NULL: the others are just called again. */
     int (*wait)(void *ctx, int events, int timeout_ms);
-    /* Ends the connection that `open` began, even if it never stood: once,
+    /* Ends the connection that `open` began, even if it was never made: once,
      * however often `open` was called for it. Another `open` may follow. */
     void (*close)(void *ctx);
-    bool secure;  /* it brings its own TLS: do none on top */
+    bool secure;  /* it is secure by itself: no TLS on top */
 } puter_transport;
 
 /* Which driver a question goes to: services of 2025 have one for each vendor,
- * such as "claude", services of 2026 one for all, "ai-chat". */
+ * such as "claude"; services of 2026 have one for all, "ai-chat". */
 typedef enum puter_route {
     PUTER_ROUTE_AUTO = 0, /* begin with the likelier, learn from the answer */
     PUTER_ROUTE_UNIFIED,  /* always "ai-chat" */
-    PUTER_ROUTE_DRIVER    /* always the model's own */
+    PUTER_ROUTE_DRIVER    /* always the vendor's */
 } puter_route;
 
-/* All zero means all defaults. Strings are copied by puter_open. Timeouts in
- * milliseconds: 0 the default, -1 none. */
+/* All zero means all defaults. puter_open copies the strings. Timeouts are in
+ * milliseconds; 0 is the default, -1 no limit. */
 typedef struct puter_options {
-    const char *token;         /* "" for none (default: $PUTER_AUTH_TOKEN) */
-    const char *api_origin;    /* scheme://host[:port][/base] (default:
+    const char *token;         /* "": none, enough for puter_get and, at most
+                                  services, puter_models (default:
+                                  $PUTER_AUTH_TOKEN) */
+    const char *api_origin;    /* http[s]://host[:port][/base] (default:
                                   $PUTER_API_ORIGIN, https://api.puter.com) */
-    const char *origin_header; /* (default, "" too: the site of api_origin,
-                                  "https://puter.com"; services of 2025 refuse
-                                  a request without one) */
-    const char *user_agent;    /* (default, "" too: "puter.h/0.1.0") */
+    const char *origin_header; /* sent as Origin, without which services of
+                                  2025 refuse (default, also for "": the site
+                                  of api_origin, "https://puter.com") */
+    const char *user_agent;    /* (default, also for "": "puter.h/0.1.0") */
     puter_route route;         /* (default: PUTER_ROUTE_AUTO) */
-    const char *ca_file;       /* PEM file of roots, or a directory of such
-                                  (default: $SSL_CERT_FILE, $SSL_CERT_DIR, then
-                                  the system's store) */
-    const void *ca_data;       /* roots in memory, PEM or DER; wins over
+    const char *ca_file;       /* PEM file of root certificates, or a directory
+                                  of such files (default: $SSL_CERT_FILE, then
+                                  $SSL_CERT_DIR, then the system's store) */
+    const void *ca_data;       /* roots in memory, PEM or DER, used instead of
                                   ca_file; borrowed until puter_close */
-    size_t ca_size;
+    size_t ca_size;            /* in bytes */
     bool insecure_skip_verify; /* accept any certificate: anyone on the way
                                   can then read the token */
     bool allow_plain_http;     /* send the token over http:// to a host, or
                                   through a proxy, that is not this machine */
-    const char *proxy;         /* [http://][user:password@]host[:port], user
-                                  and password percent-encoded, port 80 where
-                                  it names none; "" for none (default:
-                                  $HTTPS_PROXY for https, $ALL_PROXY, both in
-                                  lower case too; not for this machine, the
-                                  hosts of $NO_PROXY or a transport of yours) */
-    bool no_environment;       /* read no environment variable, as in a
-                                  set-user-id program (one that is empty counts
-                                  as not set) */
+    const char *proxy;         /* [http://][user:password@]host[:port], user and
+                                  password percent-encoded, port 80 if it names
+                                  none; "": none (default: $HTTPS_PROXY for
+                                  https, then $ALL_PROXY, either also in lower
+                                  case; but none for this machine, for hosts in
+                                  $NO_PROXY and with a transport of yours) */
+    bool no_environment;       /* ignore all environment variables, as always
+                                  in a set-user-id or set-group-id program (an
+                                  empty variable counts as not set) */
     bool nonblocking;          /* puter_stream_begin and _next return
-                                  PUTER_WAIT; all other calls wait */
-    int connect_timeout_ms;    /* resolving to handshake (default: 15000) */
-    int idle_timeout_ms;       /* silence behind the handshake; restarts at
-                                  every byte moved (default: 300000) */
-    int total_timeout_ms;      /* the whole exchange (default: none) */
+                                  PUTER_WAIT; all other calls still wait */
+    int connect_timeout_ms;    /* from name to handshake (default: 15000) */
+    int idle_timeout_ms;       /* of silence after the handshake; every byte
+                                  moved restarts it (default: 300000) */
+    int total_timeout_ms;      /* the whole exchange, with its retries and
+                                  rounds of tools (default: no limit) */
     int64_t max_reply_bytes;   /* of one body that is kept (default: 64 MiB;
-                                  -1: none but the reader's own 512 MiB) */
-    int max_retries;           /* in one exchange: after "too many requests",
-                                  and as puter_get says (default: 8; -1: none);
-                                  after 0.25, 0.5, 1, then 2 s and up to a
-                                  quarter more, or what the service asks for;
-                                  never after a pause of more than a minute or
-                                  than total_timeout_ms leaves */
-    bool (*cancelled)(void *user); /* asked before each step and tool, at each
-                                  read of the reply and, in a wait, every
-                                  100 ms; true stops the exchange with
-                                  PUTER_ERR_CANCELLED; it must not call
+                                  -1: only the JSON reader's 512 MiB) */
+    int max_retries;           /* in one exchange (default: 8; -1: none): after
+                                  "too many requests", for puter_get see there.
+                                  The pauses are 0.25, 0.5, 1, then 2 s, each up
+                                  to a quarter longer, or what the service asks
+                                  for; the failure is final where that is more
+                                  than a minute or than total_timeout_ms
+                                  leaves */
+    bool (*cancelled)(void *user); /* asked before each step and each tool, at
+                                  each read of the reply and every 100 ms of a
+                                  wait; true ends the exchange with
+                                  PUTER_ERR_CANCELLED. It must not call
                                   anything on the client */
-    const puter_transport *transport; /* borrowed until puter_close */
+    const puter_transport *transport; /* (default: sockets); borrowed until
+                                  puter_close */
     void *user;                /* for `cancelled` */
 } puter_options;
 
-/* Makes a client; options may be NULL. Bad options do not fail here: the
- * first call on the client reports them. NULL when out of memory, which every
- * function accepts and reports. Free with puter_close. */
+/* Makes a client; options may be NULL. Bad options do not fail here: every
+ * call on the client reports them. Returns NULL when out of memory; every
+ * function takes that for a client and fails with PUTER_ERR_NOMEM. Free with
+ * puter_close. */
 PUTER_API puter_client *puter_open(const puter_options *options);
 
-/* Ends any exchange, closes the connection, wipes the token. NULL is fine. */
+/* Ends any exchange, closes the connection, wipes the token and frees the
+ * client. NULL is fine. */
 PUTER_API void puter_close(puter_client *client);
 
 /* The last failure of a call on the client, until the next call on it; never
- * NULL. result is PUTER_OK where nothing failed. */
+ * NULL. Its result is PUTER_OK if the last call did not fail. */
 PUTER_API const puter_error *puter_last_error(const puter_client *client);
 
-/* The version of TLS on the client's connection, "TLSv1.3", which stays after
- * an answer; "" where there is none. */
+/* The TLS version of the client's connection, such as "TLSv1.3", or "" while
+ * there is none. A connection is kept after an answer. */
 PUTER_API const char *puter_client_tls_version(const puter_client *client);
 
-/* Writes the TLS session of the last connection to a file that only its owner
- * may read (mode 0600; it replaces what was there), and takes it up again
- * before a first exchange, in another process: the handshake then costs a
+/* puter_session_save writes the TLS session of the last connection to a file
+ * that only its owner may read (mode 0600), in place of what was there. Another
+ * process loads it before its first exchange: the handshake then costs a
  * fraction. A session serves for a day from when the certificate was checked,
  * for the same host, port and CA store (unchanged; of a directory, its list of
- * files) and the same Mbed TLS; it comes from and goes to clients that verify.
- * A service may decline it, and Mbed TLS one of TLS 1.3 after the machine was
- * restarted: the handshake is then a whole one. A client keeps its own sessions
- * in memory without being asked. PUTER_ERR_NOT_FOUND where there is none that
- * serves (no path; a file that others may read or own), which is no reason to
- * stop; PUTER_ERR_ARGUMENT where the file cannot be written; PUTER_ERR_NOMEM.
- */
+ * files) and the same Mbed TLS, and only among clients that verify. The service
+ * may decline it, and Mbed TLS one of TLS 1.3 after a reboot: the handshake is
+ * then a whole one. In memory a client keeps its own sessions without being
+ * asked. PUTER_ERR_NOT_FOUND: there is none that serves (or no path, or others
+ * may read the file or own it); go on without. PUTER_ERR_ARGUMENT: the file
+ * cannot be written, or an exchange is under way. PUTER_ERR_NOMEM. */
 PUTER_API puter_result puter_session_save(puter_client *client,
                                           const char *path);
 PUTER_API puter_result puter_session_load(puter_client *client,
                                           const char *path);
 
 /* For event loops, on a non-blocking client after PUTER_WAIT: call
- * puter_stream_next as soon as the descriptor has one of the events
- * (PUTER_READABLE, PUTER_WRITABLE), and at the latest after so many
- * milliseconds (-1: no limit).
+ * puter_stream_next as soon as the descriptor is ready for one of the events
+ * (PUTER_READABLE, PUTER_WRITABLE), and at the latest after as many
+ * milliseconds as puter_client_deadline gives (-1: no limit).
  * After each PUTER_WAIT the descriptor may be another, even under the same
  * number: with epoll or kqueue, register it afresh.
- * The descriptor is -1 in a pause before a retry, where only time is waited
- * for, and with a transport of the caller's, who knows what that waits for.
- * Of NULL: -1, no events, -1; while no exchange runs the deadline is -1. */
+ * It is -1 in a pause before a retry, where only time is waited for, and with
+ * a transport of your own, which you know how to wait for. For a NULL
+ * client they give -1, 0 and -1; the deadline is -1 while no exchange runs. */
 PUTER_API int puter_client_fd(const puter_client *client);
 PUTER_API int puter_client_events(const puter_client *client);
 PUTER_API int puter_client_deadline(const puter_client *client);
