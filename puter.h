@@ -334,8 +334,8 @@ typedef enum puter_part_type {
     PUTER_PART_TEXT = 0,  /* text */
     PUTER_PART_IMAGE,     /* text: an https or data URL; or data + size */
     PUTER_PART_VIDEO,     /* text: a URL */
-    PUTER_PART_FILE,      /* text: a path in the user's Puter storage, where
-                             the file is already */
+    PUTER_PART_FILE,      /* text: the path of a file that is already in the
+                             user's Puter storage */
     PUTER_PART_JSON       /* text: any content part, as JSON */
 } puter_part_type;
 
@@ -343,9 +343,9 @@ typedef enum puter_part_type {
 typedef struct puter_part {
     const char *text;
     const void *data;      /* an image's bytes, instead of text */
-    size_t size;
-    const char *mime_type; /* of data (default: told from its first bytes:
-                              PNG, JPEG, GIF or WebP) */
+    size_t size;           /* how many */
+    const char *mime_type; /* of data (default: told from its first bytes,
+                              which are of PNG, JPEG, GIF or WebP) */
     puter_part_type type;
 } puter_part;
 
@@ -356,24 +356,25 @@ typedef struct puter_message {
     const char *content;      /* text; sent before the parts */
     const puter_part *parts;
     size_t part_count;
-    const puter_tool_call *tool_calls; /* of an assistant's turn */
+    const puter_tool_call *tool_calls; /* in an assistant's turn */
     size_t tool_call_count;
-    const char *tool_call_id; /* of a tool's turn: which call it answers */
-    const char *json;         /* instead of all that: a message as JSON */
-    size_t content_length;    /* where content has NULs in it (default: 0,
-                                 which means up to its NUL) */
-    bool cache;               /* let the vendor cache the prompt to here */
+    const char *tool_call_id; /* in a tool's turn: the call it answers */
+    const char *json;         /* a whole message as JSON; all else in here is
+                                 then ignored */
+    size_t content_length;    /* in bytes, for content with NULs in it
+                                 (default: up to the first NUL) */
+    bool cache;               /* let the vendor cache the prompt up to here */
 } puter_message;
 
 /* The emitter: JSON text that grows. {0} is an empty one. It writes commas
- * and colons by itself; what was begun must be ended. After a failure the
- * writer does nothing more and keeps `result`. */
+ * and colons by itself; the caller ends what it began. After a failure the
+ * writer does nothing more and keeps `result`. Free with puter_writer_free. */
 typedef struct puter_writer {
     char *text;         /* NUL-ended; NULL while nothing was written */
     size_t length;
     size_t capacity;
-    puter_result result; /* PUTER_OK, PUTER_ERR_NOMEM or PUTER_ERR_LIMIT (a
-                            quarter of what a size_t can count) */
+    puter_result result; /* PUTER_OK, PUTER_ERR_NOMEM or PUTER_ERR_LIMIT (at
+                            SIZE_MAX / 4 bytes) */
     bool comma;          /* the next value needs one before it */
 } puter_writer;
 
@@ -381,85 +382,90 @@ PUTER_API void puter_write_begin_object(puter_writer *writer);
 PUTER_API void puter_write_end_object(puter_writer *writer);
 PUTER_API void puter_write_begin_array(puter_writer *writer);
 PUTER_API void puter_write_end_array(puter_writer *writer);
+/* In an object, each value comes after its key. */
 PUTER_API void puter_write_key(puter_writer *writer, const char *key);
-/* Text as a JSON string; invalid UTF-8 becomes U+FFFD. NULL is null. */
+/* Text as a JSON string; invalid UTF-8 becomes U+FFFD. A NULL string is written
+ * as null; chars are `length` bytes, which may hold NULs. */
 PUTER_API void puter_write_string(puter_writer *writer, const char *text);
 PUTER_API void puter_write_chars(puter_writer *writer, const char *text,
                                  size_t length);
 /* The shortest decimal that reads back as the same double, whatever the
- * locale; NaN and infinities, which JSON lacks, are null. */
+ * locale; NaN and infinities, which JSON lacks, become null. */
 PUTER_API void puter_write_number(puter_writer *writer, double number);
 PUTER_API void puter_write_integer(puter_writer *writer, int64_t number);
 PUTER_API void puter_write_bool(puter_writer *writer, bool value);
 PUTER_API void puter_write_null(puter_writer *writer);
-/* One value as it is: JSON already, or the plain text of a tool's result; in
- * an array or object not an empty one. */
+/* Writes one value unchanged: it is JSON already, or all the plain text of a
+ * tool's result. In an array or object it must not be empty. */
 PUTER_API void puter_write_raw(puter_writer *writer, const char *text,
                                size_t length);
-/* Frees the text and makes the writer an empty one. */
+/* Frees the text and makes the writer an empty one; NULL is fine. */
 PUTER_API void puter_writer_free(puter_writer *writer);
 
-/* A tool that the model may call. Where each call of a turn is of a tool with
- * `call`, the library runs them; else it runs none, and all come back in the
- * reply. */
+/* A tool that the model may call. If every call in a turn is of a tool with
+ * `call`, the library runs them; otherwise it runs none, and all of them come
+ * back in the reply. */
 typedef struct puter_tool {
     const char *name;
     const char *description;
     const char *parameters; /* a JSON Schema, as text (default: none) */
-    /* Runs the tool and writes its result, JSON or plain text (raw). Non-zero
-     * tells the model that the tool failed, with what was written. It must
-     * return, and not call anything on the client. */
+    /* Runs the tool and writes its result, JSON or (raw) plain text, to
+     * `result`, which the library frees. Non-zero tells the model that the tool
+     * failed, and what was written. It must return, and must not call anything
+     * on the client. */
     int (*call)(void *user, const puter_tool_call *call, puter_writer *result);
-    void *user;
-    const char *json; /* instead of all that: a whole definition, such as
-                         {"type":"web_search"}, passed through as it is */
+    void *user;       /* passed to `call` */
+    const char *json; /* a whole definition, such as {"type":"web_search"},
+                         sent as it is in place of name to parameters */
 } puter_tool;
 
-/* A question. All zero but `prompt` or `messages` means the defaults: nothing
- * is sent that is not set. It must stay, with what it points to, until the
- * exchange has ended: for a stream until puter_stream_end. What has no member
- * here, such as "response_format" for an answer in JSON, goes into extra_args;
- * headers of the caller's own cannot be sent. */
+/* A question. Only `prompt` or `messages` must be set; zero means the default
+ * for all else, and what is not set is not sent. What has no member here, such
+ * as "response_format" for an answer in JSON, goes into extra_args; HTTP
+ * headers cannot be added. The request and all that it points to must stay
+ * until its exchange has ended, that of a stream by puter_stream_end. */
 typedef struct puter_request {
-    const char *prompt;        /* one user turn, after the messages */
+    const char *prompt;        /* one user turn, after the messages; not "" */
     const char *system;        /* one system turn, before them */
     const puter_message *messages;
     size_t message_count;
     const char *model;         /* (default: the service's) */
-    const char *provider;      /* the vendor to use; to services of 2025 it is
-                                  the driver (default: the model's) */
-    const char *driver;        /* the same, where provider is not set; with
-                                  "ai-chat" PUTER_ROUTE_AUTO begins there */
-    bool has_temperature;      /* send `temperature`, zero included; without
-                                  this it is not sent, whatever it is */
+    const char *provider;      /* the vendor to use; for services of 2025 that
+                                  is the driver (default: the model's) */
+    const char *driver;        /* the same, if provider is not set; "ai-chat"
+                                  is no vendor, but PUTER_ROUTE_AUTO begins
+                                  with it */
+    bool has_temperature;      /* send `temperature`, even 0; it is not sent
+                                  without this */
     double temperature;
     int64_t max_tokens;        /* of the answer (default: not sent) */
     const char *reasoning_effort; /* "low", "medium", "high" */
-    const char *verbosity;     /* the same */
+    const char *verbosity;     /* "low", "medium", "high" */
     const puter_tool *tools;
     size_t tool_count;
     int max_tool_rounds;       /* (default: 8; -1: run no tool) */
-    bool discard;              /* of an answer in lines, what events told is
-                                  not kept: the reply's text, reasoning and
-                                  json are empty */
+    bool discard;              /* do not keep what a stream's events have told:
+                                  the reply's text, reasoning and json are then
+                                  empty (a reply that is no stream is kept) */
     bool test_mode;            /* services of 2025 give a canned answer, which
-                                  costs nothing */
-    const char *extra_args;    /* a JSON object, merged into `args`; where it
-                                  names what is set above, it wins (but not
-                                  messages beside a tool's `call`; nor does
-                                  its model choose the driver, or count for
-                                  `blocked`) */
+                                  costs nothing; those of 2026 take no notice */
+    const char *extra_args;    /* a JSON object, merged into `args`. It wins
+                                  over what is set above, but its messages are
+                                  PUTER_ERR_ARGUMENT beside a tool's `call`,
+                                  and its model neither chooses the driver nor
+                                  counts for `blocked` */
 } puter_request;
 
 /* ---- chat: what comes back ---------------------------------------------- */
 
-/* Tokens and cost, as far as the service told them: of all rounds of tools. */
+/* Tokens and cost, as far as the service told them, summed over all rounds of
+ * tools. */
 typedef struct puter_usage {
     int64_t prompt_tokens;
     int64_t completion_tokens;
     int64_t cached_tokens;
     double usd_cents;
-    bool has_prompt_tokens;
+    bool has_prompt_tokens;     /* whether prompt_tokens was told; and so on */
     bool has_completion_tokens;
     bool has_cached_tokens;
     bool has_usd_cents;
@@ -471,14 +477,15 @@ typedef struct puter_image {
     size_t length;   /* of the URL */
 } puter_image;
 
-/* An answer. Freed with puter_reply_free, also after a failure, and it may be
- * freed again. Strings are NUL-ended and, after PUTER_OK, never NULL. */
+/* An answer. Free with puter_reply_free, after a failure too, when it holds
+ * what had come; freeing twice is fine. Strings are NUL-ended and, after
+ * PUTER_OK, never NULL. Lengths and sizes are in bytes. */
 typedef struct puter_reply {
     const char *text;
     size_t length;
     const char *reasoning;
     size_t reasoning_length;
-    const char *role;
+    const char *role;          /* as a rule "assistant" */
     const char *model;         /* as the service names it, or "" */
     const char *service;       /* who answered, or "" */
     const char *finish_reason; /* "" in a stream, which has none */
@@ -486,15 +493,15 @@ typedef struct puter_reply {
     size_t tool_call_count;
     const puter_image *images;
     size_t image_count;
-    const char *compaction;    /* an artifact for the next request (JSON) */
+    const char *compaction;    /* JSON for the next request, or "" */
     const char *turns;         /* a JSON array: what rounds of tools added to
                                   the conversation before this answer, or "" */
     puter_usage usage;
     bool usage_limited;        /* out of credit: the text is a notice */
-    bool blocked;              /* policy: the text is not an answer. Neither
-                                  flag is known of a stream */
+    bool blocked;              /* policy: the text is not an answer. A stream
+                                  sets neither of these two */
     bool complete;             /* the whole answer arrived */
-    const char *json;          /* as received; of a stream, its lines */
+    const char *json;          /* the last reply as received, or its lines */
     size_t json_length;
     const void *body;          /* a result that is not JSON (puter_call) */
     size_t size;
@@ -512,10 +519,11 @@ typedef enum puter_event_type {
     PUTER_EVENT_OTHER       /* json: a line of a type unknown here */
 } puter_event_type;
 
-/* One step of an answer; valid until the next call on the client. */
+/* One step of an answer; valid until the next call on the client. What its
+ * type does not use is NULL or 0, but json. */
 typedef struct puter_event {
     const char *text;
-    size_t length;
+    size_t length;          /* of text, in bytes */
     const puter_tool_call *tool_call;
     const puter_usage *usage;
     const char *json;       /* the line as received, not NUL-ended; of a reply
@@ -524,53 +532,56 @@ typedef struct puter_event {
     puter_event_type type;
 } puter_event;
 
-/* Asks one question and waits for the whole answer. reply may be NULL. */
+/* Asks one question and waits for the whole answer. model and reply may be
+ * NULL. */
 PUTER_API puter_result puter_ask(puter_client *client, const char *model,
                                  const char *prompt, puter_reply *reply);
 
-/* The same with everything a request can say. Tools are run (see puter_tool)
- * up to max_tool_rounds times; then the calls come back in the reply. Calls
- * whose arguments are no JSON object are not run: PUTER_ERR_PROTOCOL. */
+/* The same with everything a request can say. Tools are run (see puter_tool) in
+ * up to max_tool_rounds rounds; calls after that come back in the reply. If the
+ * arguments of one are not a JSON object, none is run: PUTER_ERR_PROTOCOL. */
 PUTER_API puter_result puter_chat(puter_client *client,
                                   const puter_request *request,
                                   puter_reply *reply);
 
-/* Asks for an answer as a stream and starts sending; returns before waiting,
- * and before reading: what the service says, a refusal too, puter_stream_next
- * tells. A non-blocking client may get PUTER_WAIT: begun as well, wait before
- * puter_stream_next. PUTER_ERR_ARGUMENT inside another exchange, which goes
- * on; after any other failure there is nothing to end, and ending does no
- * harm. */
+/* Starts to ask for an answer as a stream, and returns without waiting (but for
+ * the name resolver). What the service says, even a refusal, comes from
+ * puter_stream_next. PUTER_WAIT, of non-blocking clients only, is no failure:
+ * the stream has begun; wait before puter_stream_next. PUTER_ERR_ARGUMENT
+ * inside another exchange, which goes on. After any other failure there is
+ * nothing to end; puter_stream_next and puter_stream_end then repeat it. */
 PUTER_API puter_result puter_stream_begin(puter_client *client,
                                           const puter_request *request);
 
-/* Waits for the next event: 1 it is there, 0 the answer has ended,
- * 2 (PUTER_WAIT) nothing yet, non-blocking clients only; < 0 a puter_result,
- * repeated by every further call. Tools that have a `call` are run in it, as
- * by puter_chat, before the next event. event may be NULL. */
+/* Waits for the next event. 1: `event` (may be NULL) is filled; 0: the answer
+ * has ended; 2 (PUTER_WAIT): nothing yet, non-blocking clients only; < 0: a
+ * puter_result, which every further call repeats. Without a stream that is the
+ * failure of the call before, or PUTER_ERR_ARGUMENT. Tools that have a `call`
+ * are run in here, as by puter_chat, before the next event. */
 PUTER_API int puter_stream_next(puter_client *client, puter_event *event);
 
-/* Ends the exchange and gives what came (reply may be NULL), after a failure
- * as well. Before the whole reply is in it closes the connection, without
- * waiting, and gives PUTER_OK with `complete` false; after a failure that
- * failure. */
+/* Ends the exchange and puts what came into the reply (may be NULL), after a
+ * failure too. If the whole reply is not in yet, it closes the connection
+ * without waiting, and returns PUTER_OK with `complete` false; after a failure
+ * it returns that. Without a stream it fails as puter_stream_next does. */
 PUTER_API puter_result puter_stream_end(puter_client *client,
                                         puter_reply *reply);
 
 /* Frees what a reply holds and zeroes it; NULL and {0} are fine. */
 PUTER_API void puter_reply_free(puter_reply *reply);
 
-/* Decodes the picture in a data: URL, its base64 without percent-encoding, into
- * the buffer, as much as it holds; gives the picture's whole size in bytes (ask
- * with NULL and 0 first), 0 where the URL is of another kind. */
+/* Decodes the picture in a data: URL, if it is base64 without percent-encoding
+ * (RFC 2397), into the buffer, up to `capacity` bytes. Returns the size of the
+ * whole picture in bytes (ask with NULL and 0 first), 0 for any other URL. */
 PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
                                    size_t capacity);
 
-/* A conversation, kept. {0} is an empty one; its messages are for the next
- * request and last until it changes. Its functions fail with PUTER_ERR_NOMEM
- * or PUTER_ERR_ARGUMENT; then it is as it was. Calls of tools that nobody
- * answered are answered "not run" before the next turn that is added, since
- * services refuse a turn after open ones: add it, do not make it a prompt. */
+/* A conversation, to be kept. {0} is an empty one. Its messages go into the
+ * next request and last until it changes. A function of it that fails, with
+ * PUTER_ERR_NOMEM or PUTER_ERR_ARGUMENT, leaves it as it was. Services refuse a
+ * turn after tool calls without results: such calls are answered "The tool was
+ * not run." before the next turn is added. So add a question here; do not make
+ * it the request's prompt. What is added is copied. */
 typedef struct puter_history {
     puter_message *messages; /* each with role and json set */
     size_t message_count;
@@ -583,34 +594,35 @@ typedef struct puter_history {
 PUTER_API puter_result puter_history_add(puter_history *history,
                                          const char *role,
                                          const char *content);
-/* The same of a turn with parts, such as pictures, or NULs in its text; role
- * may be NULL for "user". PUTER_ERR_ARGUMENT where a request would be refused
- * for it, and for calls of tools, tool_call_id and json; PUTER_ERR_LIMIT for a
- * picture that no request can take. */
+/* Adds such a turn with parts, such as pictures, or with NULs in its text; a
+ * NULL role is "user". PUTER_ERR_ARGUMENT for what a request would be refused
+ * for, and if tool_calls, tool_call_id or json is set; PUTER_ERR_LIMIT for a
+ * picture too large for any request. */
 PUTER_API puter_result
 puter_history_add_message(puter_history *history, const puter_message *message);
-/* Adds an answer: rounds of tools, text, calls, compaction. An empty one adds
- * nothing. */
+/* Adds an answer: its rounds of tools, text, tool calls and compaction, not its
+ * reasoning and pictures. An empty one adds nothing. */
 PUTER_API puter_result puter_history_add_reply(puter_history *history,
                                                const puter_reply *reply);
-/* Adds the result of a call that the caller ran (NULL or "": no output);
- * PUTER_ERR_ARGUMENT where no call of that id is open. */
+/* Adds the result of a tool call that the caller ran (NULL or "": no output);
+ * PUTER_ERR_ARGUMENT if no call with that id waits for one. */
 PUTER_API puter_result puter_history_add_result(puter_history *history,
                                                 const char *tool_call_id,
                                                 const char *result);
-/* Drops the oldest turns, but system ones, until at most `bytes` are left;
- * what stays begins with a user's turn. The last user's turn and all after
- * it stay; without one, everything. */
+/* Drops the oldest turns until at most `bytes` of JSON are left, but never a
+ * system turn, nor the last user turn and what follows it (without a user turn,
+ * nothing). Of the turns that stay, the first but for system ones is a user's.
+ */
 PUTER_API void puter_history_trim(puter_history *history, size_t bytes);
-/* Writes it as a JSON array. */
+/* Writes it as a JSON array; returns the writer's result. */
 PUTER_API puter_result puter_history_save(const puter_history *history,
                                           puter_writer *out);
-/* Replaces it by what was saved; on failure it is as it was, and the reason
- * is in error (may be NULL). */
+/* Replaces it by what puter_history_save wrote. After a failure the reason is
+ * in error (may be NULL). */
 PUTER_API puter_result puter_history_load(puter_history *history,
                                           const char *json, size_t length,
                                           puter_error *error);
-/* Frees what it holds and makes it an empty one. */
+/* Frees what it holds and makes it an empty one; NULL is fine. */
 PUTER_API void puter_history_free(puter_history *history);
 
 /* ---- the rest of the endpoint ------------------------------------------- */
