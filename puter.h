@@ -635,87 +635,88 @@ typedef struct puter_call_request {
     const char *args;      /* a JSON object (default: {}) */
     bool test_mode;        /* a canned result, which costs nothing: sent both
                               beside args and in them, as services differ */
-    /* Takes a result that is not JSON piece by piece, instead of
-     * reply.body; non-zero stops with PUTER_ERR_CANCELLED. It must not call
+    /* Takes a result that is not JSON piece by piece, in place of reply.body;
+     * non-zero ends the call with PUTER_ERR_CANCELLED. It must not call
      * anything on the client. */
     int (*sink)(void *user, const void *data, size_t size);
-    void *user;
+    void *user;            /* for `sink` */
 } puter_call_request;
 
-/* Calls an interface and waits. A reply in JSON is whole in reply.json (the
- * result is its member "result"); HTML is a failure; anything else is the
- * result, in reply.body, size and content_type or in the sink. */
+/* Calls an interface and waits. A reply in JSON is in reply.json as a whole
+ * (its member "result" is the result); HTML is a failure; anything else is the
+ * result itself: in reply.body, size and content_type, or in the sink. */
 PUTER_API puter_result puter_call(puter_client *client,
                                   const puter_call_request *call,
                                   puter_reply *reply);
 
-/* Reads a path of the API, such as "/version", percent-encoded, and waits;
- * JSON, by its Content-Type, is in reply.json, anything else in reply.body; a
- * page of HTML is a failure: something else than the API has answered. The
- * token goes along where there is one. Repeated after a lost connection or 502
- * to 504: it only reads. */
+/* Reads a path of the API, such as "/version", percent-encoded, and waits. What
+ * is JSON by its Content-Type is in reply.json, anything else in reply.body;
+ * HTML is a failure, since it is not the API's. The token is sent if there is
+ * one. As it only reads, it is retried (max_retries) also after a lost
+ * connection or HTTP 502 to 504. */
 PUTER_API puter_result puter_get(puter_client *client, const char *path,
                                  puter_reply *reply);
 
-/* The models on offer, as JSON in reply.json: {"models": [...]}. Each is
- * {id, provider, context, costs, ...}, or, from services without prices, the
- * id alone, a string. Costs are in costs_currency ("usd-cents") for as many
- * tokens as costs.tokens says; which of them are the input's and the output's,
- * input_cost_key and output_cost_key say. Of one provider unless NULL, and of
- * one that the service does not know, an empty list. Up to three exchanges,
- * each with its timeouts; only the last, where services have no open list,
- * needs a token. */
+/* The models on offer, as JSON in reply.json: {"models": [...]}. Each is an
+ * object {id, provider, context, costs, ...} or, from services without prices,
+ * its id alone, a string. Costs are in costs_currency ("usd-cents") for
+ * costs.tokens tokens; input_cost_key and output_cost_key name the members of
+ * costs that are for input and output. provider NULL: all models; one that the
+ * service does not know: an empty list. This takes up to three exchanges, each
+ * with its own timeouts; only the third, for services without an open list,
+ * needs a token. Retried as puter_get is. */
 PUTER_API puter_result puter_models(puter_client *client, const char *provider,
                                     puter_reply *reply);
 
-/* Thin forms of puter_call, for what is asked most. They fail as it does, and
- * with PUTER_ERR_PROTOCOL where the reply holds no result: a proxy's text, or
- * JSON without one; but {"success":true} alone is one, of nothing. model,
- * language, voice, mime_type, value_json and pattern may be NULL; another that
- * is NULL or empty, or a value_json that is not JSON, is PUTER_ERR_ARGUMENT. */
+/* Short forms of puter_call, for what is asked most. They fail as it does, and
+ * with PUTER_ERR_PROTOCOL if the reply holds no result, such as a proxy's text
+ * or other JSON (but {"success":true} alone is an empty result). model,
+ * language, voice, mime_type, value_json and pattern may be NULL. Any other
+ * argument that is NULL or empty, or a value_json that is not JSON, is
+ * PUTER_ERR_ARGUMENT. */
 
-/* A picture from words: its bytes in reply.body, or, from some services, its
+/* A picture from words: its bytes in reply.body or, from some services, its
  * URL in reply.text. */
 PUTER_API puter_result puter_text_to_image(puter_client *client,
                                            const char *prompt,
                                            const char *model,
                                            puter_reply *reply);
-/* Speech from words (under 3000 characters): audio in reply.body, or, from
- * some services, its URL in reply.text. language is such as "en-US", voice
- * such as "Joanna". */
+/* Speech from words (the service takes under 3000 characters): audio in
+ * reply.body or, from some services, its URL in reply.text. language is such
+ * as "en-US", voice such as "Joanna". */
 PUTER_API puter_result puter_text_to_speech(puter_client *client,
                                             const char *text,
                                             const char *language,
                                             const char *voice,
                                             puter_reply *reply);
-/* The words in a picture or document, by URL, data: URL or Puter path: in
- * reply.text. */
+/* The words in a picture or document, into reply.text. source is its URL, data:
+ * URL or Puter path. */
 PUTER_API puter_result puter_image_to_text(puter_client *client,
                                            const char *source,
                                            puter_reply *reply);
-/* The words in a recording, by its bytes: in reply.text. mime_type is such as
- * "audio/wav" (default: "audio/mpeg"). */
+/* The words in a recording, into reply.text, from the `size` bytes of its file.
+ * mime_type is such as "audio/wav" (default: "audio/mpeg"). */
 PUTER_API puter_result puter_speech_to_text(puter_client *client,
                                             const void *data, size_t size,
                                             const char *mime_type,
                                             const char *model,
                                             puter_reply *reply);
-/* The user's key-value store. A value is any JSON; get gives a string's
- * characters, or another value's JSON, in reply.text ("" with reply.json's
- * result null: there is none). set: value_json NULL is null. */
+/* The user's key-value store. A value is any JSON. get puts it into reply.text:
+ * a string as its characters, any other value as JSON; for a key that is not
+ * there "", and null as the result in reply.json. value_json NULL sets null. */
 PUTER_API puter_result puter_kv_get(puter_client *client, const char *key,
                                     puter_reply *reply);
 PUTER_API puter_result puter_kv_set(puter_client *client, const char *key,
                                     const char *value_json,
                                     puter_reply *reply);
-/* The keys that match a pattern ("user:*"), all for NULL: a JSON array in
- * reply.text. */
+/* The keys that match a pattern such as "user:*" ('*' is any run of
+ * characters), or all for NULL, as a JSON array in reply.text. */
 PUTER_API puter_result puter_kv_list(puter_client *client,
                                      const char *pattern, puter_reply *reply);
 
-/* The driver that serves a model on services of 2025: "claude" for
- * "claude-3-5-sonnet". Never NULL; for NULL and unknown names the default
- * driver, "openai-completion". */
+/* The driver that serves a model on services of 2025, such as "claude" for
+ * "claude-3-5-sonnet"; "openai-completion" for NULL and unknown names. A
+ * constant string, never NULL. */
 PUTER_API const char *puter_driver_for_model(const char *model);
 
 /* ---- JSON --------------------------------------------------------------- */
@@ -730,55 +731,56 @@ typedef enum puter_type {
     PUTER_OBJECT
 } puter_type;
 
-/* A document, read. Opaque; one thread at a time. */
+/* A document that was read. Opaque; one thread at a time, even to read. */
 typedef struct puter_json puter_json;
 
-/* A value in a document, valid as long as it. {0} is a missing one. */
+/* A value in a document, valid as long as that is. {0} is a missing one. */
 typedef struct puter_value {
     puter_json *json;
     size_t node;
 } puter_value;
 
-/* Reads a document of RFC 8259: UTF-8, at most 1000 levels deep and 512 MiB
- * long; a byte order mark before it is skipped. The text is copied. NULL on
- * failure: error (may be NULL) has PUTER_ERR_PROTOCOL, PUTER_ERR_LIMIT or
- * PUTER_ERR_NOMEM, and the offset in its message. Free with puter_json_free.
- * Costs the text's size and 16 to 24 bytes for each value and key (768 for the
- * first 48 of them); while it is read, up to 40 where realloc has to move them.
- */
+/* Reads a document (RFC 8259): UTF-8, at most 1000 levels deep and 512 MiB
+ * long; a byte order mark before it is skipped. The text is copied. Free with
+ * puter_json_free. Returns NULL on failure: error (may be NULL) then has
+ * PUTER_ERR_PROTOCOL, PUTER_ERR_LIMIT or PUTER_ERR_NOMEM, and its message the
+ * offset in bytes. Memory: the text's size, and 16 to 24 bytes for each value
+ * and key (at least 768); while reading up to 40, where realloc has to move
+ * them. */
 PUTER_API puter_json *puter_json_parse(const char *text, size_t length,
                                        puter_error *error);
-/* NULL is fine. */
+/* Frees a document, once, with all its values; NULL is fine. */
 PUTER_API void puter_json_free(puter_json *json);
 
-/* The whole document as a value; of NULL a missing one. */
+/* The whole document as a value; a missing one for NULL. */
 PUTER_API puter_value puter_json_root(const puter_json *json);
 
-/* The value at a path such as "message.content[0].text"; its keys hold no dot
- * and no bracket, and are not empty. */
+/* The value at a path such as "message.content[0].text". Keys that are empty or
+ * hold a dot or a bracket are for puter_json_member. */
 PUTER_API puter_value puter_json_get(puter_value value, const char *path);
 
-/* The member of an object by its exact key; of duplicates, the last. */
+/* The member of an object by its exact key, of key_length bytes; of duplicates,
+ * the last. */
 PUTER_API puter_value puter_json_member(puter_value value, const char *key,
                                         size_t key_length);
 
-/* Getters take any value, missing ones included, and what they do not find is
- * one. For a value of another type string gives "", number and integer 0, bool
- * false, count 0. */
+/* Getters take any value, even a missing one, and give a missing value for what
+ * is not there. From a value of another type string gives "", number and
+ * integer 0, bool false, count 0. */
 PUTER_API puter_type puter_json_type(puter_value value);
-/* NUL-ended; length (may be NULL) counts NULs inside. A lone surrogate is
- * U+FFFD. Lives as long as the document. */
+/* NUL-ended; valid as long as the document. length (may be NULL) is in bytes,
+ * NULs inside included. A lone surrogate becomes U+FFFD. */
 PUTER_API const char *puter_json_string(puter_value value, size_t *length);
-/* The nearest double; beyond the largest, the largest. */
+/* The nearest double; for a number beyond the largest, the largest. */
 PUTER_API double puter_json_number(puter_value value);
-/* Exact where it fits, else the nearest that does; a fraction is cut off. */
+/* Any fraction is cut off; a number out of range becomes the nearest in it. */
 PUTER_API int64_t puter_json_integer(puter_value value);
 PUTER_API bool puter_json_bool(puter_value value);
 /* The number of elements or members. */
 PUTER_API size_t puter_json_count(puter_value value);
-/* The element, or the member's value or key, at an index. Walking an array
- * in order costs the same for each, in loops inside each other up to four
- * deep; walking two in turns does not. */
+/* at: the element, or the member's value, at an index from 0; key: the member's
+ * key, as a string. A loop in order takes constant time for each, and so do
+ * loops in it, up to four deep; taking turns between two arrays does not. */
 PUTER_API puter_value puter_json_at(puter_value value, size_t index);
 PUTER_API puter_value puter_json_key(puter_value value, size_t index);
 
