@@ -71,10 +71,10 @@
  * accepted for a client, for options, for an optional string and for a reply
  * to be filled.
  *
- * Errors: functions that can fail return a puter_result, but puter_open and
- * puter_json_parse NULL; a writer keeps its own. For a call on a client, the
- * sentence to show is puter_last_error(client)->message. The library prints
- * nothing, leaves signals alone and has no global state.
+ * Errors: functions that can fail return a puter_result; puter_open and
+ * puter_json_parse return NULL instead, and a writer keeps its result. After a
+ * call on a client, the sentence to show is puter_last_error(client)->message.
+ * The library prints nothing, leaves signals alone and has no global state.
  *
  * Threads: one thread at a time may use a client; clients share nothing.
  * Mbed TLS must allow that, and does as long as its PSA code is not used. With
