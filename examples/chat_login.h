@@ -1,5 +1,5 @@
 /* chat_login.h - the part of chat that signs in: a browser that is signed in
- * brings the token to a port of this machine, once; or it is pasted.
+ * brings the token to a port of this machine, once; or the user pastes it.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

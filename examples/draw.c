@@ -1,7 +1,6 @@
 /* A picture from words, into a file: draw lighthouse.png "a lighthouse"
- * Services answer with the picture's bytes, with the picture in a data: URL,
- * or with the URL of a place to fetch it from, which is printed: then nothing
- * is written.
+ * Some services answer with the picture, as bytes or in a data: URL, others
+ * with a URL to fetch it from: that is printed, and no file is written.
  *
  *     cc -I. examples/draw.c -o draw -lmbedtls -lmbedx509 -lmbedcrypto
  */

@@ -1,14 +1,14 @@
-/* A CA store inside the program, for a machine that has no files: the roots
- * that it trusts, one or as many as you like, as an array that xxd writes.
+/* A CA store inside the program, for a machine that has no files: an array,
+ * written by xxd, of the roots to trust, one or as many as you like.
  *
  *     xxd -i </etc/ssl/certs/ca-certificates.crt >roots.h
  *     cc -I. examples/embedded_ca.c -o embedded_ca \
  *         -lmbedtls -lmbedx509 -lmbedcrypto
  *
- * The array stays where the linker puts it, as a rule in flash: of its roots
- * only those that a server's chain names are parsed, and only for as long as
- * the chain is being verified. DER (openssl x509 -outform DER) does as well
- * as PEM and is smaller.
+ * The array stays where the linker puts it, as a rule in flash. Of its roots
+ * only those that a server's chain names are parsed, and kept only while the
+ * chain is verified. DER (openssl x509 -outform DER) works as well as PEM and
+ * is smaller.
  */
 #define PUTER_NO_STDIO /* puter.h then opens no file */
 #define PUTER_IMPLEMENTATION

@@ -1,11 +1,11 @@
-/* Two answers at once in an event loop of libev's, which calls back when a
- * client can go on. Each piece is shown with its model's name.
+/* Two answers at once in libev's event loop, which calls back when a client
+ * can go on. Each piece is shown with its model's name.
  *
  *     cc -I. examples/libev.c -o libev -lev -lmbedtls -lmbedx509 -lmbedcrypto
  *
- * Every loop is used like this. In OpenWrt's uloop, ev_once is a uloop_fd_add
- * with ULOOP_READ and ULOOP_WRITE and a uloop_timeout_set, and what they call
- * takes both away before it goes on.
+ * Other loops are used likewise. With OpenWrt's uloop, in place of ev_once call
+ * uloop_fd_add with ULOOP_READ and ULOOP_WRITE, and uloop_timeout_set; what
+ * they call back removes both before it goes on.
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

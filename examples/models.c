@@ -1,5 +1,5 @@
-/* The models on offer, how many tokens each takes at a time, and what a million
- * cost: models [VENDOR]
+/* The models on offer, each with its context in tokens and its prices for a
+ * million tokens: models [VENDOR]
  *
  *     cc -I. examples/models.c -o models -lmbedtls -lmbedx509 -lmbedcrypto
  */

@@ -3,7 +3,7 @@
  *
  *     cc -I. examples/poll.c -o poll -lmbedtls -lmbedx509 -lmbedcrypto
  *
- * Only the resolving of a host's name may still wait.
+ * Only resolving a host's name may still block.
  */
 #define PUTER_IMPLEMENTATION
 #include "puter.h"

@@ -1,4 +1,4 @@
-/* The words in a file: read receipt.jpg (a picture), read memo.mp3 (speech)
+/* Prints the words in a picture, read receipt.jpg, or in speech, read memo.mp3
  *
  *     cc -I. examples/read.c -o read -lmbedtls -lmbedx509 -lmbedcrypto
  */

@@ -1,5 +1,5 @@
-/* A question whose connection takes up where the last run's ended, which saves
- * most of the handshake. FILE is for the session, and what was in it is lost:
+/* A question whose connection resumes the TLS session of the last run, which
+ * saves most of the handshake. FILE keeps the session; what was in it is lost:
  * resume FILE "Halo, siapa kamu?"
  *
  *     cc -I. examples/resume.c -o resume -lmbedtls -lmbedx509 -lmbedcrypto

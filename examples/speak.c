@@ -1,6 +1,6 @@
 /* Speech from words, into a file: speak halo.mp3 "Halo, apa kabar?"
- * The sink takes the audio piece by piece as it arrives: any length needs the
- * same little memory.
+ * The sink takes the audio piece by piece as it arrives, so that any length
+ * needs the same little memory.
  *
  *     cc -I. examples/speak.c -o speak -lmbedtls -lmbedx509 -lmbedcrypto
  */
