@@ -7,7 +7,7 @@
  *
  * standin_base.h     settings, the list of faults, bytes
  * standin_http.h     requests, answers, framing
- * standin_json.h     JSON as both eras write it
+ * standin_json.h     JSON as services of both eras write it
  * standin_chat.h     the model
  * standin_service.h  endpoints and the other interfaces
  * standin_certs.h    the CA and the certificate
@@ -602,13 +602,13 @@ static void print_help(void)
     size_t i;
     puts("usage: standin [--plain] [--port N] [--era 2025|2026]\n"
          "               [--fault NAME] [--log FILE]\n\n"
-         "Prints its origin and, over TLS, the file of its CA, for\n"
-         "$PUTER_API_ORIGIN and $SSL_CERT_FILE. Any $PUTER_AUTH_TOKEN that\n"
-         "begins with test-token is good. Without options: TLS, any free\n"
-         "port, 2026. It ends with the process that started it. --log\n"
-         "appends each request as it came, token and all, and a line that\n"
-         "begins with ----.\n\n"
-         "Prompts that begin with these words are special:");
+         "Prints its origin, for $PUTER_API_ORIGIN, and over TLS then the\n"
+         "path of its CA's file, for $SSL_CERT_FILE. Any $PUTER_AUTH_TOKEN\n"
+         "that begins with test-token is good. Without options: TLS, any\n"
+         "free port, 2026, no fault. It ends with the process that started\n"
+         "it. --log appends to FILE each request as it came, token and all,\n"
+         "followed by a line that begins with ----.\n\n"
+         "Prompts that begin with these words have special answers:");
     for (i = 0; i < SKILLS; i++)
         printf("  %-16s %s\n", skills[i].word, skills[i].what);
     puts("\nFaults:");

@@ -43,7 +43,7 @@ static const struct {
     [FAULT_RATE_ONCE] = {"rate-once", "429 to the first request"},
     [FAULT_RATE] = {"rate", "429 to every request"},
     [FAULT_UNAVAILABLE] = {"unavailable", "503 with Retry-After: 5"},
-    [FAULT_EARLY_413] = {"early-413", "413 before the body is read, ever"},
+    [FAULT_EARLY_413] = {"early-413", "413, and the body is never read"},
     [FAULT_CUT] = {"cut", "the body stops in its middle; a clean close"},
     [FAULT_CUT_RESET] = {"cut-reset", "the same with a reset"},
     [FAULT_CUT_STREAM] = {"cut-stream", "a stream stops between two lines"},
@@ -59,7 +59,7 @@ static const struct {
     [FAULT_TRAILERS] = {"trailers", "chunk extensions and trailer fields"},
     [FAULT_INTERIM] = {"interim", "100 and 103 before the answer"},
     [FAULT_BIG_HEAD] = {"big-head", "a head of 1 MiB"},
-    [FAULT_STEER] = {"steer", "a version that would steer a terminal"},
+    [FAULT_STEER] = {"steer", "a version with a terminal's control bytes"},
     [FAULT_STREAM_ERROR] = {"stream-error", "a stream fails after two lines"},
     [FAULT_UNKNOWN_LINES] = {"unknown-lines", "lines of unknown types in a "
                              "stream"},

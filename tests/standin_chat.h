@@ -737,16 +737,16 @@ static const struct skill {
     const char *word, *what;
     void (*say)(chat *c, const char *rest);
 } skills[] = {
-    {"repeat ", "N: so many bytes of text", say_repeat},
-    {"status ", "400, 401, 429 or 500: the vendor fails so", say_status},
+    {"repeat ", "N: a text of N bytes", say_repeat},
+    {"status ", "400, 401, 429 or 500: the vendor's failure", say_status},
     {"slow", "300 ms between the pieces", say_slowly},
     {"think", "reasoning, then an answer", say_thinking},
-    {"history", "which turns it saw", say_history},
+    {"history", "the roles of the turns it saw", say_history},
     {"image", "a small picture", say_image},
     {"weather", "calls the first tool", say_weather},
-    {"insist", "calls it whatever it says", say_weather},
-    {"two tools", "calls two", say_two_tools},
-    {"blocked", "lorem ipsum, as where policy objects", say_blocked},
+    {"insist", "calls it again after each result", say_weather},
+    {"two tools", "calls the first two, or the only one twice", say_two_tools},
+    {"blocked", "lorem ipsum, as when policy objects", say_blocked},
     {"broke", "the notice of an account without credit", say_broke},
     {"args", "the request's args as JSON", say_args},
 };
