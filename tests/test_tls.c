@@ -277,6 +277,8 @@ static const row rows[] = {
     {.name = "a wildcard", .server = {.names = DNS("*.puter.localhost")}},
     {.name = "a subject as long as its issuer's",
      .server = {.subject = "C=ID,CN=Toor,O=puter.h tests"}},
+    {.name = "a common name, without any alternative one",
+     .server = {.subject = "CN=" HOST, .names = no_names}},
     {.name = "an address", .host = "127.0.0.1",
      .server = {.names = ADDRESS("\x7f\0\0\1")}},
     {.name = "an address of IPv6", .host = "[::1]",
