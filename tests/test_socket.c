@@ -54,6 +54,7 @@ static struct {
     const fault *fault;
     int failed;   /* how often */
     int then;     /* errno of the failures after the first; 0: the same */
+    int refused;  /* what connections that arrive come to; 0: they stand */
     int lookups, connects;
     int descriptor; /* of the last connection */
     int prompt;   /* sockets that were told to send at once */
@@ -147,7 +148,7 @@ static int machine_getsockopt(int fd, int level, int option, void *value,
     (void)fd, (void)level, (void)option, (void)size;
     if (fails(ASK_STATE))
         return -1;
-    *(int *)value = fails(REFUSE) ? machine.fault->error : 0;
+    *(int *)value = fails(REFUSE) ? machine.fault->error : machine.refused;
     return 0;
 }
 
@@ -219,6 +220,7 @@ static int machine_clock_gettime(clockid_t clock, struct timespec *now)
 #undef freeaddrinfo
 #undef socket
 #undef fcntl
+#undef setsockopt
 #undef connect
 #undef getsockopt
 #undef poll
@@ -363,6 +365,19 @@ static void test_silent_address(void)
     puter_close(client);
 }
 
+/* That it was left is told, where there is no way to the next one. */
+static void test_silent_and_no_way(void)
+{
+    static const fault silence = {"", ARRIVE, 0, 2, 2, 0, ""};
+    puter_client *client = open_client("http://host.test", 1000);
+    CHECK_IN("a silent address and no way to another");
+    start(&silence);
+    machine.refused = EHOSTUNREACH;
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_TIMEOUT);
+    CHECK(strstr(puter_last_error(client)->message, TRIED("2")));
+    puter_close(client);
+}
+
 /* Without a limit it is the system that gives up. */
 static void test_no_limit(void)
 {
@@ -468,6 +483,7 @@ int main(void)
 {
     test_faults();
     test_silent_address();
+    test_silent_and_no_way();
     test_no_limit();
     test_no_limit_of_a_loop();
     test_again();
