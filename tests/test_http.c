@@ -245,9 +245,6 @@ static const flood floods[] = {
     {"long type", OK SIZED "Content-Type: application/json;", "x",
      "\r\n" END BODY, 4000, PUTER_OK},
     {"100 lines", OK JSON SIZED, "X-Some: thing\r\n", END BODY, 98, PUTER_OK},
-    {"1,000 lines", OK JSON SIZED, "X:\r\n", END BODY, 996, PUTER_OK},
-    {"16 interim replies", "", "HTTP/1.1 102 Processing\r\n\r\n",
-     OK JSON SIZED END BODY, 16, PUTER_OK},
     {"32 trailers", OK JSON CHUNKED END PIECES "0\r\n", "X: y\r\n", "\r\n", 32,
      PUTER_OK},
     {"padded JSON", OK JSON "Content-Length: 2000064\r\n" END, " ", BODY,
@@ -334,6 +331,39 @@ static void test_no_credit(void)
     script_raw(&peer, reply.bytes, reply.length);
     free(reply.bytes);
     check_outcome(&peer, NULL, PUTER_ERR_LIMIT);
+}
+
+/* What is taken `count` times, and not once more; `result` is of that. */
+static const flood edges[] = {
+    {"a line of 16 KB", OK JSON SIZED "X: ", "x", "\r\n" END BODY, 16384 - 5,
+     PUTER_ERR_LIMIT},
+    {"lines", OK JSON SIZED, "X:\r\n", END BODY, 996, PUTER_ERR_LIMIT},
+    {"interim replies", "", "HTTP/1.1 102 Processing\r\n\r\n",
+     OK JSON SIZED END BODY, 16, PUTER_ERR_LIMIT},
+    {"zeros before a chunk's size", OK JSON CHUNKED END, "0",
+     "40\r\n" BODY "\r\n0\r\n\r\n", 30, PUTER_ERR_PROTOCOL},
+    {"extensions", OK JSON CHUNKED END, "1;" X_100 "\r\n \r\n", CHUNKS, 195,
+     PUTER_ERR_LIMIT},
+};
+
+static void test_edges(void)
+{
+    size_t i;
+    int cut;
+    for (i = 0; i < sizeof edges / sizeof *edges; i++)
+        for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
+            script peer = {0};
+            flood it = edges[i];
+            CHECK_IN("%s, cut %d", it.name, cut);
+            script_flood(&peer, &it);
+            peer.cut = (script_cut)cut;
+            check_outcome(&peer, NULL, PUTER_OK);
+            CHECK_IN("%s, once more, cut %d", it.name, cut);
+            it.count++;
+            script_flood(&peer, &it);
+            peer.cut = (script_cut)cut;
+            check_outcome(&peer, NULL, it.result);
+        }
 }
 
 /* max_reply_bytes, by every framing. */
@@ -992,6 +1022,7 @@ int main(void)
     test_mutations();
     test_floods();
     test_no_credit();
+    test_edges();
     test_reply_limit();
     test_large_answer();
     test_redirects();
