@@ -141,6 +141,8 @@ static const reply_row reply_rows[] = {
     BAD("bare CR after the size", WITH_CHUNKS("40\r" BODY "\r\n0\r\n\r\n")),
     BAD("bare CR after the second size",
         WITH_CHUNKS("20\r\n" HALF_1 "\r\n20\r" HALF_2 "\r\n0\r\n\r\n")),
+    BAD("bare LF after an extension of the second size",
+        WITH_CHUNKS("20\r\n" HALF_1 "\r\n20;\n" HALF_2 "\r\n0\r\n\r\n")),
     BAD("bare LF in an extension",
         WITH_CHUNKS("40;a\n" BODY "\r\n0\r\n\r\n")),
     BAD("bare CR in an extension",
