@@ -1820,6 +1820,7 @@ static void test_retry_after(void)
         {"Retry-After: 99999999999999999999\r\n", 86400000},
         {"Retry-After: soon\r\n", 0},
         {"Retry-After: -5\r\n", 0},
+        {"Retry-After: 5 s\r\n", 0},
         {"Retry-After: Sun, 22 Nov 2026 11:24:15 GMT\r\n", 0},
         {"", 0},
     };
