@@ -268,6 +268,19 @@ static void test_time_is_up(void)
     script_close(&peer, client);
 }
 
+/* What puter_options says of the numbers that are left out. */
+static void test_defaults(void)
+{
+    puter_client *client = puter_open(NULL);
+    CHECK_IN("defaults");
+    CHECK_INT(client->options.connect_timeout_ms, 15000);
+    CHECK_INT(client->options.idle_timeout_ms, 300000);
+    CHECK_INT(client->options.total_timeout_ms, -1);
+    CHECK_INT(client->options.max_retries, 8);
+    CHECK_INT(client->options.max_reply_bytes, 64 << 20);
+    puter_close(client);
+}
+
 /* Values that are missing, from documents that are. */
 static void test_json_of_nothing(void)
 {
@@ -371,6 +384,7 @@ int main(void)
     test_bad_options();
     test_closing_early();
     test_time_is_up();
+    test_defaults();
     test_json_of_nothing();
     test_failed_writer();
     test_no_key();
