@@ -1504,6 +1504,12 @@ static const answer answers[] = {
              "{\"type\":\"cached\",\"amount\":3},{\"type\":\"prompt\"}]}}",
      .text = "Halo",
      .usage = "- - 3 -"},
+    {.name = "usage inside of the message alone",
+     .body = RESULT("{\"content\":\"Halo\",\"usage\":{\"input_tokens\":1,"
+                    "\"output_tokens\":2}}", "\"usage\":null") "}",
+     .text = "Halo",
+     .service = "ai-chat",
+     .usage = "1 2 - -"},
     {.name = "tokens that cannot be",
      .body = "{\"success\":true,\"result\":{\"message\":\"Halo\",\"usage\":{"
              "\"prompt_tokens\":-1,\"completion_tokens\":\"7\","
