@@ -3267,7 +3267,6 @@ static void puter__store_memory(puter__tls *tls, const unsigned char *data,
     const unsigned char *end = data + size;
     size_t length;
     puter__pem_feed(tls, &pem, (const char *)data, size);
-    puter__pem_feed(tls, &pem, "\n", 1);
     while (p < end &&
            mbedtls_asn1_get_tag(&p, end, &length, PUTER__SEQUENCE) == 0) {
         p += length;
@@ -3294,7 +3293,6 @@ static int puter__store_file(puter__tls *tls, const char *path)
     } while (count > 0 || (count < 0 && errno == EINTR));
     error = count < 0 ? errno : 0;
     close(file);
-    puter__pem_feed(tls, &pem, "\n", 1);
     return error;
 }
 
