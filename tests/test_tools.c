@@ -959,6 +959,24 @@ static void test_failed_round(void)
     }
 }
 
+/* A second round that is not sent whole follows one that a model has run. */
+static void test_lost_round(void)
+{
+    bench it;
+    CHECK_IN("lost round");
+    bench_open(&it, NULL);
+    script_reply(&it.peer, 200, ASKS);
+    script_current(&it.peer)->end = SCRIPT_CLEAN;
+    it.peer.connection_count = 2;
+    script_current(&it.peer)->end = SCRIPT_RESET;
+    script_current(&it.peer)->write_result = PUTER_ERR_CLOSED;
+    script_current(&it.peer)->write_room = 10;
+    CHECK_INT(ask(&it, false, NULL), PUTER_ERR_CLOSED);
+    CHECK(strstr(puter_last_error(it.client)->message, "may have run"));
+    CHECK_INT(it.oracle.runs, 1);
+    bench_close(&it);
+}
+
 /* Has room for its first result, not for its second. */
 static int answer_once(void *user, const puter_tool_call *call,
                        puter_writer *result)
@@ -1174,6 +1192,7 @@ int main(void)
     test_names_with_nul();
     test_bad_arguments();
     test_failed_round();
+    test_lost_round();
     test_lost_result();
     test_repeated_round();
     test_odd_results();
