@@ -4831,9 +4831,11 @@ static const char *puter__after_loss(const puter_client *client)
 {
     return client->http.state >= PUTER__HEADER ? "the reply is cut short"
            : puter__only_reads(client) ? "try again"
-           : client->rounds > 0 || puter__may_have_all(client)
+           : client->rounds == 0 && !puter__may_have_all(client)
+               ? "nothing was asked yet: try again"
+           : puter__is_chat(client)
                ? "a model may have run: look before asking again"
-               : "nothing was asked yet: try again";
+               : "it may have been done: look before asking again";
 }
 
 /* Whether the exchange may go on: no deadline passed, not cancelled. */
@@ -6030,7 +6032,7 @@ static const struct puter__refusal {
      "account_is_not_verified moderation_flagged",
      "confirm the account, or change the prompt"},
     {PUTER_ERR_NOT_FOUND, 404, "not_found no_implementation_available",
-     "check the model, driver, route and api_origin"},
+     "check the model, driver, route or path, and api_origin"},
     {PUTER_ERR_RATE, 429,
      "too_many_requests rate_limit_exceeded upstream_rate_limited",
      "wait a little and try again"},

@@ -268,19 +268,36 @@ static void test_repeating(bool reads)
         }
 }
 
+static puter_result ask_version(puter_client *client)
+{
+    return puter_get(client, "/version", NULL);
+}
+
+static puter_result ask_model(puter_client *client)
+{
+    return puter_ask(client, NULL, "Halo", NULL);
+}
+
+static puter_result set_key(puter_client *client)
+{
+    return puter_kv_set(client, "k", "1", NULL);
+}
+
 /* What a silence means for asking again, by what was asked and has come. */
 static void test_advice(bool secure)
 {
     static const struct {
+        puter_result (*ask)(puter_client *client);
         const char *says; /* before the silence */
-        bool reads;
         const char *advice;
     } rows[] = {
-        {"", false, "a model may have run"},
-        {"HTTP/1.1 100 Continue\r\n\r\n", false, "a model may have run"},
-        {"HTTP/1.1 200 OK\r\n", false, "cut short"},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", false, "cut short"},
-        {"", true, "try again"},
+        {ask_model, "", "a model may have run"},
+        {ask_model, "HTTP/1.1 100 Continue\r\n\r\n", "a model may have run"},
+        {ask_model, "HTTP/1.1 200 OK\r\n", "cut short"},
+        {ask_model, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
+         "cut short"},
+        {ask_version, "", "try again"},
+        {set_key, "", "it may have been done"},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
@@ -294,9 +311,7 @@ static void test_advice(bool secure)
         if (*rows[i].says)
             script_raw(&it.peer, rows[i].says, strlen(rows[i].says));
         script_current(&it.peer); /* and stays */
-        CHECK_INT(rows[i].reads ? puter_get(it.client, "/version", NULL)
-                                : puter_ask(it.client, NULL, "Halo", NULL),
-                  PUTER_ERR_TIMEOUT);
+        CHECK_INT(rows[i].ask(it.client), PUTER_ERR_TIMEOUT);
         said = strstr(puter_last_error(it.client)->message, "allow more time");
         CHECK(said && strstr(said, rows[i].advice));
         torture_close(&it);
