@@ -868,50 +868,6 @@ static const char help[] =
     "Exit status: 0 answered, even with a text that is no answer; 1 failed;\n"
     "2 misused; 130 interrupted.\n";
 
-enum {
-    OPTION_ROUTE = 256,
-    OPTION_API_ORIGIN,
-    OPTION_TOKEN,
-    OPTION_ALLOW_PLAIN_HTTP,
-    OPTION_CA,
-    OPTION_INSECURE,
-    OPTION_TIMEOUT,
-    OPTION_NO_STREAM,
-    OPTION_JSON,
-    OPTION_USAGE,
-    OPTION_MODELS,
-    OPTION_LOGIN,
-    OPTION_LOGOUT,
-    OPTION_DOCTOR,
-    OPTION_VERSION
-};
-
-static const struct option options[] = {
-    {"model", required_argument, NULL, 'm'},
-    {"system", required_argument, NULL, 's'},
-    {"temperature", required_argument, NULL, 't'},
-    {"max-tokens", required_argument, NULL, 'n'},
-    {"image", required_argument, NULL, 'i'},
-    {"provider", required_argument, NULL, 'p'},
-    {"driver", required_argument, NULL, 'd'},
-    {"route", required_argument, NULL, OPTION_ROUTE},
-    {"api-origin", required_argument, NULL, OPTION_API_ORIGIN},
-    {"token", required_argument, NULL, OPTION_TOKEN},
-    {"allow-plain-http", no_argument, NULL, OPTION_ALLOW_PLAIN_HTTP},
-    {"ca", required_argument, NULL, OPTION_CA},
-    {"insecure", no_argument, NULL, OPTION_INSECURE},
-    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-    {"no-stream", no_argument, NULL, OPTION_NO_STREAM},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"usage", no_argument, NULL, OPTION_USAGE},
-    {"models", no_argument, NULL, OPTION_MODELS},
-    {"login", no_argument, NULL, OPTION_LOGIN},
-    {"logout", no_argument, NULL, OPTION_LOGOUT},
-    {"doctor", no_argument, NULL, OPTION_DOCTOR},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {NULL, 0, NULL, 0}};
-
 static double parse_number(const char *option, const char *text)
 {
     char *end;
@@ -921,36 +877,37 @@ static double parse_number(const char *option, const char *text)
     return number;
 }
 
-static int parse_timeout(const char *text)
+static void set_temperature(struct settings *settings, const char *text)
+{
+    settings->request.temperature = parse_number("-t", text);
+    settings->request.has_temperature = true;
+}
+
+/* Connecting has a limit of its own, which only a lower one changes. */
+static void set_timeout(struct settings *settings, const char *text)
 {
     double ms = parse_number("--timeout", text) * 1000;
     if (!(ms >= 1 && ms <= INT_MAX))
         exit(complain(MISUSED,
                       "--timeout takes from 0.001 to %d seconds, not '%s'",
                       INT_MAX / 1000, text));
-    return (int)ms;
+    settings->client.idle_timeout_ms = (int)ms;
+    settings->client.connect_timeout_ms = ms < 15000 ? (int)ms : 15000;
 }
 
-/* Connecting has a limit of its own, which only a lower one changes. */
-static void set_timeout(puter_options *client, int ms)
-{
-    client->idle_timeout_ms = ms;
-    client->connect_timeout_ms = ms < 15000 ? ms : 15000;
-}
-
-static int64_t parse_count(const char *option, const char *text)
+static void set_max_tokens(struct settings *settings, const char *text)
 {
     char *end;
     long long count;
     errno = 0;
     count = strtoll(text, &end, 10);
     if (errno || *end || count <= 0)
-        exit(complain(MISUSED, "%s takes a whole number above 0, not '%s'",
-                      option, text));
-    return count;
+        exit(complain(MISUSED, "-n takes a whole number above 0, not '%s'",
+                      text));
+    settings->request.max_tokens = count;
 }
 
-static puter_route parse_route(const char *text)
+static void set_route(struct settings *settings, const char *text)
 {
     static const struct {
         const char *name;
@@ -960,11 +917,12 @@ static puter_route parse_route(const char *text)
                   {"driver", PUTER_ROUTE_DRIVER}};
     size_t i;
     for (i = 0; i < sizeof routes / sizeof routes[0]; i++)
-        if (strcmp(text, routes[i].name) == 0)
-            return routes[i].route;
+        if (strcmp(text, routes[i].name) == 0) {
+            settings->client.route = routes[i].route;
+            return;
+        }
     exit(complain(MISUSED, "--route is auto, unified or driver, not '%s'",
                   text));
-    return PUTER_ROUTE_AUTO;
 }
 
 static int show_help(struct session *session)
@@ -982,97 +940,87 @@ static int show_version(struct session *session)
     return ANSWERED;
 }
 
-static void set_option(struct settings *settings, int option)
+/* An option, and what it does: one of these. */
+struct choice {
+    const char *name;
+    char letter;
+    const char **text; /* becomes its value */
+    void (*set)(struct settings *settings, const char *value);
+    bool *flag; /* becomes true */
+    int (*task)(struct session *session);
+};
+
+/* Tells getopt of the choices, which it gives back by their letters or, for
+ * lack of one, by numbers above those. */
+static void describe(struct option *options, const struct choice *choices,
+                     int count)
 {
-    puter_options *client = &settings->client;
-    puter_request *request = &settings->request;
-    switch (option) {
-    case 'm':
-        request->model = optarg;
-        break;
-    case 's':
-        request->system = optarg;
-        break;
-    case 't':
-        request->temperature = parse_number("-t", optarg);
-        request->has_temperature = true;
-        break;
-    case 'n':
-        request->max_tokens = parse_count("-n", optarg);
-        break;
-    case 'i':
-        add_image(settings, optarg);
-        break;
-    case 'p':
-        request->provider = optarg;
-        break;
-    case 'd':
-        request->driver = optarg;
-        break;
-    case OPTION_ROUTE:
-        client->route = parse_route(optarg);
-        break;
-    case OPTION_API_ORIGIN:
-        client->api_origin = optarg;
-        break;
-    case OPTION_TOKEN:
-        client->token = optarg;
-        break;
-    case OPTION_ALLOW_PLAIN_HTTP:
-        client->allow_plain_http = true;
-        break;
-    case OPTION_CA:
-        client->ca_file = optarg;
-        break;
-    case OPTION_INSECURE:
-        client->insecure_skip_verify = true;
-        break;
-    case OPTION_TIMEOUT:
-        set_timeout(client, parse_timeout(optarg));
-        break;
-    case OPTION_NO_STREAM:
-        settings->no_stream = true;
-        break;
-    case OPTION_JSON:
-        settings->json = true;
-        break;
-    case OPTION_USAGE:
-        settings->usage = true;
-        break;
-    case OPTION_MODELS:
-        settings->task = list_models;
-        break;
-    case OPTION_LOGIN:
-        settings->task = sign_in;
-        break;
-    case OPTION_LOGOUT:
-        settings->task = sign_out;
-        break;
-    case OPTION_DOCTOR:
-        settings->task = examine;
-        break;
-    case OPTION_VERSION:
-        settings->task = show_version;
-        break;
-    case 'h':
-        settings->task = show_help;
-        break;
-    default:
-        /* getopt has said why */
-        exit(complain(MISUSED, "see chat --help; -- ends the options"));
+    int i;
+    memset(options, 0, ((size_t)count + 1) * sizeof *options);
+    for (i = 0; i < count; i++) {
+        bool has_value = choices[i].text || choices[i].set;
+        options[i].name = choices[i].name;
+        options[i].has_arg = has_value ? required_argument : no_argument;
+        options[i].val = choices[i].letter ? choices[i].letter : 256 + i;
     }
+}
+
+static void choose(struct settings *settings, const struct choice *choice)
+{
+    if (choice->text)
+        *choice->text = optarg;
+    else if (choice->set)
+        choice->set(settings, optarg);
+    else if (choice->flag)
+        *choice->flag = true;
+    else
+        settings->task = choice->task;
 }
 
 static void read_options(struct settings *settings, int argc, char **argv)
 {
     static char name[] = "chat"; /* getopt's complaints begin with it */
-    int option;
+    puter_options *client = &settings->client;
+    puter_request *request = &settings->request;
+    const struct choice choices[] = {
+        {.name = "model", .letter = 'm', .text = &request->model},
+        {.name = "system", .letter = 's', .text = &request->system},
+        {.name = "temperature", .letter = 't', .set = set_temperature},
+        {.name = "max-tokens", .letter = 'n', .set = set_max_tokens},
+        {.name = "image", .letter = 'i', .set = add_image},
+        {.name = "provider", .letter = 'p', .text = &request->provider},
+        {.name = "driver", .letter = 'd', .text = &request->driver},
+        {.name = "route", .set = set_route},
+        {.name = "api-origin", .text = &client->api_origin},
+        {.name = "token", .text = &client->token},
+        {.name = "allow-plain-http", .flag = &client->allow_plain_http},
+        {.name = "ca", .text = &client->ca_file},
+        {.name = "insecure", .flag = &client->insecure_skip_verify},
+        {.name = "timeout", .set = set_timeout},
+        {.name = "no-stream", .flag = &settings->no_stream},
+        {.name = "json", .flag = &settings->json},
+        {.name = "usage", .flag = &settings->usage},
+        {.name = "models", .task = list_models},
+        {.name = "login", .task = sign_in},
+        {.name = "logout", .task = sign_out},
+        {.name = "doctor", .task = examine},
+        {.name = "help", .letter = 'h', .task = show_help},
+        {.name = "version", .task = show_version}};
+    enum { CHOICES = sizeof choices / sizeof choices[0] };
+    struct option options[CHOICES + 1];
+    int option, i;
     if (argc > 0)
         argv[0] = name;
     settings->task = chat;
+    describe(options, choices, CHOICES);
     while ((option = getopt_long(argc, argv, "m:s:t:n:i:p:d:h", options,
-                                 NULL)) != -1)
-        set_option(settings, option);
+                                 NULL)) != -1) {
+        for (i = 0; i < CHOICES && options[i].val != option; i++)
+            continue;
+        if (i == CHOICES) /* getopt has said why */
+            exit(complain(MISUSED, "see chat --help; -- ends the options"));
+        choose(settings, &choices[i]);
+    }
     settings->words = argv + optind;
     settings->word_count = argc - optind;
 }
