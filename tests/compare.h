@@ -43,8 +43,9 @@ static inline bool check_json(const char *seen, const char *path,
 {
     puter_json *a = puter_json_parse(seen, strlen(seen), NULL);
     puter_json *b = puter_json_parse(wanted, strlen(wanted), NULL);
-    bool same = b && same_json(puter_json_get(puter_json_root(a), path),
-                               puter_json_root(b));
+    bool same = check_that(b, file, line, "%s is not JSON", wanted) &&
+                same_json(puter_json_get(puter_json_root(a), path),
+                          puter_json_root(b));
     puter_json_free(a);
     puter_json_free(b);
     return check_that(same, file, line, "%s of %s is not %s",

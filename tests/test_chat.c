@@ -2,6 +2,7 @@
 #define PUTER_IMPLEMENTATION
 #include "../puter.h"
 
+#include "compare.h"
 #include "script.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -10,44 +11,6 @@
     "{\"success\":true,\"result\":{\"message\":" message \
     ",\"finish_reason\":\"stop\"}}"
 #define HALO SAYS("{\"role\":\"assistant\",\"content\":\"Halo juga\"}")
-
-/* ---- JSON, compared as values ------------------------------------------- */
-
-static bool same_json(puter_value a, puter_value b)
-{
-    size_t i, length = 0, other = 0;
-    const char *key, *text = puter_json_string(a, &length);
-    if (puter_json_type(a) != puter_json_type(b) ||
-        puter_json_count(a) != puter_json_count(b) ||
-        puter_json_number(a) != puter_json_number(b) ||
-        puter_json_bool(a) != puter_json_bool(b) ||
-        memcmp(text, puter_json_string(b, &other), length + 1) != 0)
-        return false;
-    for (i = 0; i < puter_json_count(a); i++) {
-        puter_value twin = puter_json_at(b, i);
-        if (puter_json_type(a) == PUTER_OBJECT) {
-            key = puter_json_string(puter_json_key(a, i), &length);
-            twin = puter_json_member(b, key, length);
-        }
-        if (!same_json(puter_json_at(a, i), twin))
-            return false;
-    }
-    return true;
-}
-
-static void check_json(const char *seen, const char *path, const char *wanted)
-{
-    puter_json *a = puter_json_parse(seen, strlen(seen), NULL);
-    puter_json *b = puter_json_parse(wanted, strlen(wanted), NULL);
-    CHECK(b);
-    if (!same_json(puter_json_get(puter_json_root(a), path),
-                   puter_json_root(b)))
-        CHECK_STR(seen, wanted);
-    else
-        CHECK(a);
-    puter_json_free(a);
-    puter_json_free(b);
-}
 
 /* The members of a request's body, by the request's index. */
 static void check_member(const script *peer, size_t index, const char *path,
@@ -208,7 +171,7 @@ static void check_args(const puter_request *request, const char *wanted)
     script_reply(&peer, 200, HALO);
     if (CHECK_STR(puter_result_name(puter_chat(client, request, &reply)),
                   "PUTER_OK"))
-        check_json(script_sent(&peer, 0), "args", wanted);
+        CHECK_JSON(script_sent(&peer, 0), "args", wanted);
     puter_reply_free(&reply);
     script_close(&peer, client);
 }
@@ -261,8 +224,8 @@ static void test_arguments(void)
     check_args(&request, "{" MESSAGES "}");
 }
 
-static int no_tool(void *user, const puter_tool_call *call,
-                   puter_writer *result)
+static int say_nothing(void *user, const puter_tool_call *call,
+                       puter_writer *result)
 {
     (void)user;
     (void)call;
@@ -273,7 +236,7 @@ static int no_tool(void *user, const puter_tool_call *call,
 /* What extra_args replaces is not sent twice. */
 static void test_extra_args_win(void)
 {
-    static const puter_tool tool = {.name = "f", .call = no_tool};
+    static const puter_tool tool = {.name = "f", .call = say_nothing};
     script peer = {0};
     puter_client *client = script_open(&peer, NULL);
     puter_request request = {0};
@@ -288,7 +251,7 @@ static void test_extra_args_win(void)
     CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
     CHECK(!strstr(script_sent(&peer, 0), "gpt-4"));
     CHECK(!strstr(script_sent(&peer, 0), "Halo"));
-    check_json(script_sent(&peer, 0), "args",
+    CHECK_JSON(script_sent(&peer, 0), "args",
                "{\"tools\":[{\"type\":\"function\",\"function\":"
                "{\"name\":\"f\"}}],"
                "\"model\":\"other\",\"messages\":[\"mine\"]}");
@@ -354,15 +317,15 @@ static void test_mode_and_stream(void)
     request.prompt = "Halo";
     request.test_mode = true;
     CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
-    check_json(script_sent(&peer, 0), "test_mode", "true");
-    check_json(script_sent(&peer, 0), "args", "{" MESSAGES "}");
+    CHECK_JSON(script_sent(&peer, 0), "test_mode", "true");
+    CHECK_JSON(script_sent(&peer, 0), "args", "{" MESSAGES "}");
     script_close(&peer, client);
     client = script_open(&peer, NULL);
     script_reply(&peer, 200, HALO);
     request.test_mode = false;
     CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
     CHECK_INT(puter_stream_next(client, &event), 1);
-    check_json(script_sent(&peer, 0), "",
+    CHECK_JSON(script_sent(&peer, 0), "",
                "{\"interface\":\"puter-chat-completion\",\"driver\":"
                "\"openai-completion\",\"method\":\"complete\",\"args\":{"
                MESSAGES ",\"stream\":true}}");
@@ -373,7 +336,7 @@ static void test_mode_and_stream(void)
     request.extra_args = "{\"stream\":false}";
     CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
     CHECK_INT(puter_stream_next(client, &event), 1);
-    check_json(script_sent(&peer, 0), "args",
+    CHECK_JSON(script_sent(&peer, 0), "args",
                "{" MESSAGES ",\"stream\":false}");
     script_close(&peer, client);
 }
@@ -648,7 +611,7 @@ static void check_refused(const puter_options *options,
 
 static void test_refused_questions(void)
 {
-    static const puter_tool tool = {.name = "f", .call = no_tool};
+    static const puter_tool tool = {.name = "f", .call = say_nothing};
     static const char *const bad_json[] = {"",   "{",      "[]",     "5",
                                            "{}x", "{\"a\":}", "null"};
     puter_message message = {0}, messages[2] = {0};
@@ -2188,7 +2151,7 @@ static void test_tool_round(void)
     CHECK_INT(reply.usage.prompt_tokens, 30);
     CHECK_INT(reply.usage.completion_tokens, 5);
     CHECK(reply.usage.usd_cents == 0.75);
-    check_json(script_sent(&peer, 1), "args.messages",
+    CHECK_JSON(script_sent(&peer, 1), "args.messages",
                "[{\"role\":\"user\",\"content\":\"Halo\"},"
                "{\"role\":\"assistant\",\"content\":["
                "{\"type\":\"text\",\"text\":\"One moment.\"},"
@@ -2247,15 +2210,6 @@ static void test_tools_left(void)
     }
 }
 
-static int say_nothing(void *user, const puter_tool_call *call,
-                       puter_writer *result)
-{
-    (void)user;
-    (void)call;
-    (void)result;
-    return 0;
-}
-
 /* Says more than any request may hold. */
 static int say_too_much(void *user, const puter_tool_call *call,
                         puter_writer *result)
@@ -2284,7 +2238,7 @@ static void test_odd_tool_rounds(void)
     script_reply(&peer, 200, CALLS(CALL("c1", "f", "")));
     script_reply(&peer, 200, DONE);
     CHECK_INT(puter_chat(client, &request, NULL), PUTER_OK);
-    check_json(script_sent(&peer, 1), "args.messages[2]",
+    CHECK_JSON(script_sent(&peer, 1), "args.messages[2]",
                "{\"role\":\"tool\",\"tool_call_id\":\"c1\","
                "\"content\":\"(no output)\"}");
     script_reply(&peer, 200, CALLS(CALL("c1", "f", "{\\\"city\\\":")));
@@ -2330,8 +2284,8 @@ static void test_tool_round_of_a_stream(void)
     CHECK_STR(text.bytes, "One moment. weatherIt is 22.");
     CHECK_INT(calls, 1);
     CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
-    check_json(script_sent(&peer, 1), "args.stream", "true");
-    check_json(script_sent(&peer, 1), "args.messages[2]",
+    CHECK_JSON(script_sent(&peer, 1), "args.stream", "true");
+    CHECK_JSON(script_sent(&peer, 1), "args.messages[2]",
                "{\"role\":\"tool\",\"tool_call_id\":\"c1\","
                "\"content\":\"It is 22 in Rome\"}");
     free(text.bytes);
@@ -2396,9 +2350,9 @@ static void test_call(void)
     call.method = "get";
     call.args = "{\"key\":\"a\"}";
     CHECK_INT(puter_call(client, &call, &reply), PUTER_OK);
-    check_json(reply.json, "result", "{\"x\":1}");
+    CHECK_JSON(reply.json, "result", "{\"x\":1}");
     puter_reply_free(&reply);
-    check_json(script_sent(&peer, 0), "",
+    CHECK_JSON(script_sent(&peer, 0), "",
                "{\"interface\":\"puter-kvstore\",\"method\":\"get\","
                "\"args\":{\"key\":\"a\"}}");
     call.args = NULL;
@@ -2408,7 +2362,7 @@ static void test_call(void)
     CHECK(reply.body && memcmp(reply.body, "not JSON", 8) == 0);
     CHECK_STR(reply.content_type, "audio/mpeg");
     puter_reply_free(&reply);
-    check_json(script_sent(&peer, 1), "",
+    CHECK_JSON(script_sent(&peer, 1), "",
                "{\"interface\":\"puter-kvstore\",\"driver\":\"d\",\"method\":"
                "\"get\",\"args\":{}}");
     CHECK_INT(puter_call(client, &call, &reply), PUTER_ERR_NOT_FOUND);
@@ -2447,7 +2401,7 @@ static void test_sink(void)
     CHECK_INT(reply.size, 0);
     puter_reply_free(&reply);
     CHECK_INT(puter_call(client, &call, &reply), PUTER_OK);
-    check_json(reply.json, "result", "\"JSON\"");
+    CHECK_JSON(reply.json, "result", "\"JSON\"");
     puter_reply_free(&reply);
     CHECK_INT(puter_call(client, &call, NULL), PUTER_ERR_SERVICE);
     CHECK_STR(taken.bytes, "0123456789");
@@ -2491,7 +2445,7 @@ static void test_model_names(void)
     script_typed_reply(&peer, 404, "text/html", "Cannot GET");
     script_reply(&peer, 200, "{\"models\":[\"gpt-4\"]}");
     CHECK_INT(puter_models(client, NULL, &reply), PUTER_OK);
-    check_json(reply.json, "models", "[\"gpt-4\"]");
+    CHECK_JSON(reply.json, "models", "[\"gpt-4\"]");
     CHECK(strncmp(peer.requests[1].bytes,
                   "GET /puterai/chat/models HTTP/1.1\r\n", 35) == 0);
     puter_reply_free(&reply);
