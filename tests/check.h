@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
 static int check_passed, check_failed;
 static char check_row[128]; /* which case of a table is being tried */
 

@@ -302,8 +302,6 @@ static const reply_row reply_rows[] = {
         OK JSON "Content-Length: 6\r\n" END "\"Halo\""),
 };
 
-#define REPLY_ROWS (sizeof reply_rows / sizeof *reply_rows)
-
 /* What becomes of one, by how its connection goes on. */
 static inline puter_result reply_wanted(const reply_row *it, script_end end)
 {

@@ -268,6 +268,4 @@ static const stream_row stream_rows[] = {
      "PUTER_ERR_PROTOCOL", NULL},
 };
 
-#define STREAM_ROWS (sizeof stream_rows / sizeof *stream_rows)
-
 #endif

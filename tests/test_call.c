@@ -46,8 +46,6 @@ static void *counted_realloc(void *memory, size_t size)
 #include "compare.h"
 #include "script.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 #define DONE(result) "{\"success\":true,\"result\":" result "}"
 
 static bool request_is(const script *peer, size_t index, const char *line)

@@ -5,8 +5,6 @@
 #include "compare.h"
 #include "script.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 #define SAYS(message) \
     "{\"success\":true,\"result\":{\"message\":" message \
     ",\"finish_reason\":\"stop\"}}"

@@ -55,7 +55,7 @@ int main(void)
     der = cert_make(&wanted);
     mbedtls_x509_crt_init(&parsed);
     CHECK_INT(mbedtls_x509_crt_parse_der(&parsed, der.bytes, der.length), 0);
-    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (i = 0; i < COUNT(rows); i++) {
         uint32_t wrong = 0;
         machine_now = rows[i].now;
         CHECK_IN("at %lld", (long long)rows[i].now);

@@ -20,8 +20,6 @@ static void *counted_realloc(void *memory, size_t size)
 #include "compare.h"
 #include "script.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 #define TURN(role, content) \
     "{\"role\":\"" role "\",\"content\":\"" content "\"}"
 #define IMAGE(url) \

@@ -53,7 +53,7 @@ static void test_rows(void)
 {
     size_t i;
     unsigned seed;
-    for (i = 0; i < REPLY_ROWS; i++) {
+    for (i = 0; i < COUNT(reply_rows); i++) {
         for (seed = 0; seed < 8; seed++) {
             run_row(&reply_rows[i], seed, SCRIPT_CLEAN);
             run_row(&reply_rows[i], seed, SCRIPT_RESET);
@@ -73,13 +73,11 @@ static const char *const good_replies[] = {
     OK JSON CHUNKED END "20\r\n" HALF_1 "\r\n00020\r\n" HALF_2
                         "\r\n0\r\n\r\n"};
 
-#define GOOD_REPLIES (sizeof good_replies / sizeof *good_replies)
-
 /* A reply is taken at every split, and refused at every cut. */
 static void test_every_cut(void)
 {
     size_t i, at;
-    for (i = 0; i < GOOD_REPLIES; i++)
+    for (i = 0; i < COUNT(good_replies); i++)
         for (at = 0; at < strlen(good_replies[i]); at++) {
             script peer = {0};
             CHECK_IN("reply %d split at %d", (int)i, (int)at);
@@ -299,7 +297,7 @@ static void test_floods(void)
 {
     size_t i;
     int cut;
-    for (i = 0; i < sizeof floods / sizeof *floods; i++)
+    for (i = 0; i < COUNT(floods); i++)
         for (cut = SCRIPT_WHOLE; cut <= SCRIPT_RANDOM; cut++) {
             script peer = {0};
             size_t length, handed;
@@ -350,7 +348,7 @@ static void test_edges(void)
 {
     size_t i;
     int cut;
-    for (i = 0; i < sizeof edges / sizeof *edges; i++)
+    for (i = 0; i < COUNT(edges); i++)
         for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
             script peer = {0};
             flood it = edges[i];
@@ -383,7 +381,7 @@ static void test_reply_limit(void)
     };
     size_t i, j;
     for (i = 0; i < 3; i++)
-        for (j = 0; j < sizeof limits / sizeof *limits; j++) {
+        for (j = 0; j < COUNT(limits); j++) {
             puter_options options = {0};
             script peer = {0};
             CHECK_IN("reply %d, limit %d", (int)i, (int)limits[j].most);
@@ -422,7 +420,7 @@ static void test_redirects(void)
     static const int statuses[] = {300, 301, 302, 303, 307, 308};
     char reply[256];
     size_t i;
-    for (i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+    for (i = 0; i < COUNT(statuses); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
         CHECK_IN("status %d", statuses[i]);
@@ -450,7 +448,7 @@ static void test_lost_redirects(void)
     static const int statuses[] = {302, 304};
     char reply[128];
     size_t i;
-    for (i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+    for (i = 0; i < COUNT(statuses); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
         CHECK_IN("status %d, without a Location", statuses[i]);
@@ -546,7 +544,7 @@ static void test_reuse(void)
     };
     size_t i;
     int cut;
-    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (i = 0; i < COUNT(cases); i++)
         for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
             script peer = {0};
             puter_client *client = script_open(&peer, NULL);
@@ -825,7 +823,7 @@ static void test_answer_while_sending(void)
                    {"reads no more", PUTER_WANT_WRITE},
                    {"leaves", PUTER_ERR_CLOSED}};
     size_t i;
-    for (i = 0; i < 2 * sizeof servers / sizeof *servers; i++) {
+    for (i = 0; i < 2 * COUNT(servers); i++) {
         int written = servers[i / 2].write_result;
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
@@ -897,7 +895,7 @@ static void test_transport_failures(void)
         PUTER_ERR_TLS, PUTER_ERR_CERT, PUTER_ERR_TIMEOUT, PUTER_ERR_NOMEM,
         PUTER_ERR_PROTOCOL, PUTER_ERR_LIMIT, PUTER_ERR_CANCELLED};
     size_t i;
-    for (i = 0; i < sizeof results / sizeof *results; i++) {
+    for (i = 0; i < COUNT(results); i++) {
         script peer = {0};
         CHECK_IN("open gives %s", puter_result_name(results[i]));
         script_current(&peer)->open_result = results[i];
@@ -919,7 +917,7 @@ static void test_odd_results(void)
 {
     static const int results[] = {PUTER_ERR_SERVICE - 1, -1000};
     size_t i;
-    for (i = 0; i < sizeof results / sizeof *results; i++) {
+    for (i = 0; i < COUNT(results); i++) {
         script peer = {0};
         CHECK_IN("read gives %d", results[i]);
         script_current(&peer)->read_result = results[i];

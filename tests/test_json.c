@@ -77,7 +77,7 @@ static const struct accepted {
 static void test_accepted(void)
 {
     size_t i;
-    for (i = 0; i < sizeof accepted / sizeof *accepted; i++) {
+    for (i = 0; i < COUNT(accepted); i++) {
         puter_error error;
         puter_json *json =
             parse(accepted[i].text, accepted[i].length, &error);
@@ -255,7 +255,7 @@ static bool names_offset(const char *message, int offset)
 static void test_refused(void)
 {
     size_t i;
-    for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+    for (i = 0; i < COUNT(refused); i++) {
         puter_error error;
         puter_json *json = parse(refused[i].text, refused[i].length, &error);
         CHECK_IN("refused %d, %s", (int)i, refused[i].text);
@@ -282,7 +282,7 @@ static void test_prefixes(void)
     };
     puter_json *json;
     size_t i, length;
-    for (i = 0; i < sizeof documents / sizeof *documents; i++) {
+    for (i = 0; i < COUNT(documents); i++) {
         for (length = 0; length < strlen(documents[i]); length++) {
             CHECK_IN("document %d cut to %d", (int)i, (int)length);
             CHECK(!parse(documents[i], length, NULL));
@@ -338,7 +338,7 @@ static void test_depth(void)
         size_t levels; /* that one pair makes */
     } shapes[] = {{"[", "]", 1}, {"{\"a\":", "}", 1}, {"[{\"a\":", "}]", 2}};
     size_t i;
-    for (i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (i = 0; i < COUNT(shapes); i++) {
         const char *open = shapes[i].open, *close = shapes[i].close;
         size_t most = 1000 / shapes[i].levels;
         puter_error error;
@@ -395,7 +395,7 @@ static void test_strings(void)
          TEXT("\xF0\x9F\x98\x80\xEF\xBF\xBD")},
     };
     size_t i, length;
-    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (i = 0; i < COUNT(rows); i++) {
         puter_json *json = parse_text(rows[i].text);
         const char *value =
             puter_json_string(puter_json_root(json), &length);
@@ -483,7 +483,7 @@ static void test_paths(void)
         "{\"a\":[1,{\"b\":[[true,null,\"deep\"]]}],\"n\":null,\"t\":true,"
         "\"o\":{\"p\":{\"q\":7}}}");
     size_t i;
-    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (i = 0; i < COUNT(rows); i++) {
         CHECK_IN("path %s", rows[i].path);
         CHECK_INT(puter_json_type(get(json, rows[i].path)), rows[i].type);
     }
@@ -503,7 +503,7 @@ static void test_other_types(void)
         "{\"null\":null,\"bool\":true,\"number\":2.5,\"string\":\"17\","
         "\"array\":[1],\"object\":{\"a\":1}}");
     size_t i, length;
-    for (i = 0; i < sizeof paths / sizeof *paths; i++) {
+    for (i = 0; i < COUNT(paths); i++) {
         puter_value value = get(json, paths[i]);
         CHECK_IN("getters on %s", paths[i]);
         CHECK_INT(puter_json_bool(value), i == 1);
@@ -532,13 +532,13 @@ static void test_other_types(void)
 /* In order, backwards, jumping, and two walks at once. */
 static void test_walking(void)
 {
-    enum { COUNT = 1000 };
+    enum { MANY = 1000 };
     puter_writer writer = {0};
     puter_json *json;
     puter_value root;
     size_t i;
     puter_write_begin_array(&writer);
-    for (i = 0; i < COUNT; i++) {
+    for (i = 0; i < MANY; i++) {
         puter_write_begin_array(&writer);
         puter_write_integer(&writer, (int64_t)i);
         puter_write_end_array(&writer);
@@ -546,9 +546,9 @@ static void test_walking(void)
     puter_write_end_array(&writer);
     json = parse(writer.text, writer.length, NULL);
     root = puter_json_root(json);
-    CHECK_INT(puter_json_count(root), COUNT);
-    for (i = 0; i < COUNT; i++) {
-        size_t back = COUNT - 1 - i, jump = i * 7 % COUNT;
+    CHECK_INT(puter_json_count(root), MANY);
+    for (i = 0; i < MANY; i++) {
+        size_t back = MANY - 1 - i, jump = i * 7 % MANY;
         CHECK_IN("walking at %d", (int)i);
         CHECK_INT(puter_json_integer(get(json, "[500][0]")), 500);
         CHECK_INT(puter_json_integer(
@@ -558,7 +558,7 @@ static void test_walking(void)
         CHECK_INT(puter_json_integer(
                       puter_json_at(puter_json_at(root, jump), 0)), jump);
     }
-    CHECK_INT(puter_json_type(puter_json_at(root, COUNT)), PUTER_MISSING);
+    CHECK_INT(puter_json_type(puter_json_at(root, MANY)), PUTER_MISSING);
     CHECK_INT(puter_json_type(puter_json_at(root, SIZE_MAX)), PUTER_MISSING);
     puter_json_free(json);
     puter_writer_free(&writer);
@@ -637,7 +637,7 @@ static const char *const doubles[] = {
 static void test_doubles(void)
 {
     size_t i;
-    for (i = 0; i < sizeof doubles / sizeof *doubles; i++) {
+    for (i = 0; i < COUNT(doubles); i++) {
         double seen = number_of(doubles[i]), wanted = reference(doubles[i]);
         CHECK_IN("number %s, %.17g for %.17g", doubles[i], seen, wanted);
         CHECK(bits_of(seen) == bits_of(wanted));
@@ -744,7 +744,7 @@ static void test_integers(void)
         {"5e-1", 0},
     };
     size_t i;
-    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (i = 0; i < COUNT(rows); i++) {
         puter_json *json = parse_text(rows[i].text);
         CHECK_IN("integer %s", rows[i].text);
         CHECK_INT(puter_json_integer(puter_json_root(json)), rows[i].value);
@@ -795,7 +795,7 @@ static void test_write_strings(void)
         puter_write_chars(&writer, NULL, 0);
         check_written(&writer, "\"\"");
     }
-    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (i = 0; i < COUNT(rows); i++) {
         puter_writer writer = {0};
         CHECK_IN("writing string %d", (int)i);
         puter_write_chars(&writer, rows[i].text, rows[i].length);
@@ -856,7 +856,7 @@ static void test_write_places(void)
     static const char *const odd[] = {"\"", "\\", "\n", "\x1F", "\x7F",
                                       "\xC3\xA9", "\xF0\x9F\x98\x80"};
     size_t kind, length, at;
-    for (kind = 0; kind < sizeof odd / sizeof *odd; kind++) {
+    for (kind = 0; kind < COUNT(odd); kind++) {
         size_t size = strlen(odd[kind]);
         for (length = size; length <= 50; length++) {
             char *text = (char *)malloc(length);
@@ -956,7 +956,7 @@ static void test_write_numbers(void)
     };
     size_t i;
     puter_writer writer = {0};
-    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (i = 0; i < COUNT(rows); i++) {
         CHECK_IN("writing %.17g", rows[i].number);
         puter_write_number(&writer, rows[i].number);
         CHECK(bits_of(number_of(writer.text)) == bits_of(rows[i].number));
@@ -1072,11 +1072,11 @@ static void test_comma_locale(void)
         "es_ES.UTF-8", "ru_RU.UTF-8", "de_DE", "fr_FR", "id_ID"};
     puter_writer writer = {0};
     size_t i;
-    for (i = 0; i < sizeof locales / sizeof *locales; i++)
+    for (i = 0; i < COUNT(locales); i++)
         if (setlocale(LC_ALL, locales[i]) &&
             strcmp(localeconv()->decimal_point, ",") == 0)
             break;
-    if (i == sizeof locales / sizeof *locales) {
+    if (i == COUNT(locales)) {
         printf("test_json: no locale with a decimal comma is installed\n");
         return;
     }
@@ -1098,14 +1098,14 @@ static void test_comma_locale(void)
 
 static void test_large_object(void)
 {
-    enum { COUNT = 50000 };
+    enum { MANY = 50000 };
     puter_writer writer = {0};
     puter_json *json;
     puter_value root;
     char key[32];
     int i;
     puter_write_begin_object(&writer);
-    for (i = 0; i < COUNT; i++) {
+    for (i = 0; i < MANY; i++) {
         snprintf(key, sizeof key, "key-%d", i);
         puter_write_key(&writer, key);
         puter_write_integer(&writer, i);
@@ -1114,35 +1114,35 @@ static void test_large_object(void)
     json = parse(writer.text, writer.length, NULL);
     root = puter_json_root(json);
     CHECK_IN("large object");
-    CHECK_INT(puter_json_count(root), COUNT);
+    CHECK_INT(puter_json_count(root), MANY);
     CHECK_INT(puter_json_integer(puter_json_get(root, "key-49999")), 49999);
-    for (i = 0; i < COUNT; i++)
+    for (i = 0; i < MANY; i++)
         if (puter_json_integer(puter_json_at(root, (size_t)i)) != i)
             break;
-    CHECK_INT(i, COUNT);
+    CHECK_INT(i, MANY);
     puter_json_free(json);
     puter_writer_free(&writer);
 }
 
 static void test_large_array(void)
 {
-    enum { COUNT = 200000 };
+    enum { MANY = 200000 };
     puter_writer writer = {0};
     puter_json *json;
     puter_value root;
     int i;
     puter_write_begin_array(&writer);
-    for (i = 0; i < COUNT; i++)
+    for (i = 0; i < MANY; i++)
         puter_write_integer(&writer, i);
     puter_write_end_array(&writer);
     json = parse(writer.text, writer.length, NULL);
     root = puter_json_root(json);
     CHECK_IN("large array");
-    CHECK_INT(puter_json_count(root), COUNT);
-    for (i = 0; i < COUNT; i++)
+    CHECK_INT(puter_json_count(root), MANY);
+    for (i = 0; i < MANY; i++)
         if (puter_json_integer(puter_json_at(root, (size_t)i)) != i)
             break;
-    CHECK_INT(i, COUNT);
+    CHECK_INT(i, MANY);
     puter_json_free(json);
     puter_writer_free(&writer);
 }

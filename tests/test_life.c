@@ -2,8 +2,6 @@
  * clock of the test's own, without TLS and with it. */
 #include "torture.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 #define HALO \
     "{\"success\":true,\"result\":{\"message\":{\"content\":\"Halo\"}}}"
 #define REFUSED "{\"code\":\"too_many_requests\"}"

@@ -11,8 +11,6 @@
 #include <sys/prctl.h>
 #endif
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 #define HALO \
     "{\"success\":true,\"result\":{\"message\":{\"content\":\"Halo\"}}}"
 #define YES "HTTP/1.1 200 Connection established\r\n\r\n"

@@ -247,7 +247,7 @@ static scale_costs read_document(size_t row, const script_bytes *text)
 static void test_documents(void)
 {
     size_t row;
-    for (row = 0; row < sizeof documents / sizeof *documents; row++) {
+    for (row = 0; row < COUNT(documents); row++) {
         scale_costs costs[2];
         script_bytes text = {0};
         int i;
@@ -466,7 +466,7 @@ static void test_reply(size_t row, script_cut cut)
 static void test_replies(void)
 {
     size_t row;
-    for (row = 0; row < sizeof replies / sizeof *replies; row++) {
+    for (row = 0; row < COUNT(replies); row++) {
         test_reply(row, SCRIPT_WHOLE);
         test_reply(row, SCRIPT_BYTES);
     }

@@ -342,7 +342,7 @@ static void test_services(void)
         {"2026", "untrusted"},   {"2026", "hang-up"},
         {"2026", "stream-error"}};
     size_t i;
-    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (i = 0; i < COUNT(rows); i++)
         test_service(rows[i][0], rows[i][1]);
 }
 
@@ -471,7 +471,7 @@ static void test_environments(void)
     static const char *const values[] = {"", "0", "1", "no", "off", "insecure",
                                          "/dev/null", "/"};
     size_t i;
-    for (i = 0; i < sizeof values / sizeof *values; i++)
+    for (i = 0; i < COUNT(values); i++)
         test_environment(values[i]);
 }
 

@@ -20,8 +20,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 /* ---- the system --------------------------------------------------------- */
 
 typedef enum os_call {
@@ -430,7 +428,7 @@ static void test_no_way(void)
     static const int errors[] = {ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL,
                                  EAFNOSUPPORT};
     size_t i;
-    for (i = 0; i < 2 * sizeof errors / sizeof *errors; i++) {
+    for (i = 0; i < 2 * COUNT(errors); i++) {
         int no_way = errors[i / 2], first = i % 2 ? no_way : ECONNREFUSED;
         fault it = {"", CONNECT, 0, 0, 2, 0, ""};
         puter_client *client = open_client("http://host.test", 1000);

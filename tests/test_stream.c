@@ -41,8 +41,8 @@ static void test_rows(void)
     static const int framings[] = {BY_LENGTH, BY_END, BY_LINE, 1, 7, 1 << 20};
     size_t i, j;
     unsigned seed;
-    for (i = 0; i < STREAM_ROWS; i++)
-        for (j = 0; j < sizeof framings / sizeof *framings; j++)
+    for (i = 0; i < COUNT(stream_rows); i++)
+        for (j = 0; j < COUNT(framings); j++)
             for (seed = 0; seed < 6; seed++) {
                 script peer = {0};
                 CHECK_IN("%s, framing %d, cut %u", stream_rows[i].name,
@@ -60,7 +60,7 @@ static void test_rows(void)
 static void test_every_split(void)
 {
     size_t i, at, length;
-    for (i = 0; i < STREAM_ROWS; i++)
+    for (i = 0; i < COUNT(stream_rows); i++)
         for (at = length = 1; at <= length; at++) {
             script peer = {0};
             CHECK_IN("%s, split at %d", stream_rows[i].name, (int)at);
@@ -143,7 +143,7 @@ static void test_surrogates(void)
          "\xEF\xBF\xBDx\xEF\xBF\xBD"},
     };
     size_t i;
-    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (i = 0; i < COUNT(cases); i++) {
         script peer = {0};
         script_bytes text = {0};
         puter_client *client = script_open(&peer, NULL);
@@ -210,7 +210,7 @@ static void test_stream_unasked(void)
         "application/x-ndjson", "application/x-ndjson; charset=utf-8",
         "Application/X-NDJSON ;a=b"};
     size_t i;
-    for (i = 0; i < sizeof types / sizeof *types; i++) {
+    for (i = 0; i < COUNT(types); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
         puter_reply reply;
@@ -547,7 +547,7 @@ static void test_odd_members(void)
         "{\"type\":\"tool_use\",\"id\":1,\"name\":null,\"input\":\"{\"}",
         "{\"type\":\"image\",\"image\":false}", "{\"type\":\"image\"}", "{}"};
     size_t i;
-    for (i = 0; i < sizeof lines / sizeof *lines; i++) {
+    for (i = 0; i < COUNT(lines); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, NULL);
         puter_reply reply;
@@ -626,7 +626,7 @@ static void test_discarded_limit(void)
     puter_options options = {0};
     size_t i;
     options.max_reply_bytes = 1000;
-    for (i = 0; i < 4 * (sizeof rows / sizeof *rows); i++) {
+    for (i = 0; i < 4 * COUNT(rows); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, &options);
         puter_request request = {0};
@@ -673,7 +673,7 @@ static void test_discarded_counts(void)
     size_t i;
     options.max_reply_bytes = 1000;
     tool.name = "f";
-    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (i = 0; i < COUNT(rows); i++) {
         script peer = {0};
         puter_client *client = script_open(&peer, &options);
         puter_request request = {0};
@@ -816,7 +816,7 @@ static void test_full_input(void)
     };
     size_t i;
     int n, discard;
-    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (i = 0; i < COUNT(rows); i++)
         for (discard = 0; discard < 2; discard++) {
             script peer = {0};
             puter_client *client = script_open(&peer, NULL);
@@ -895,20 +895,20 @@ static void test_failure_apart(void)
 /* A long stream of many events, over and over on one connection. */
 static void test_many_events(void)
 {
-    enum { COUNT = 20000 };
+    enum { MANY = 20000 };
     script peer = {0};
     script_bytes lines = {0};
     puter_client *client = script_open(&peer, NULL);
     puter_reply reply;
     int i;
     CHECK_IN("many events");
-    for (i = 0; i < COUNT; i++)
+    for (i = 0; i < MANY; i++)
         note(&lines, "{\"text\":\"Halo \"}\n", 17);
     script_lines(&peer, lines.bytes, BY_LINE);
     script_lines(&peer, lines.bytes, 1);
     for (i = 0; i < 2; i++) {
         CHECK_INT(puter_ask(client, NULL, "Halo", &reply), PUTER_OK);
-        CHECK_INT(reply.length, 5 * COUNT);
+        CHECK_INT(reply.length, 5 * MANY);
         puter_reply_free(&reply);
     }
     CHECK_INT(peer.opens, 1);

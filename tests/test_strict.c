@@ -18,8 +18,6 @@ static const struct ending {
     {"held open", SCRIPT_SILENT, false},
 };
 
-enum { ENDINGS = sizeof endings / sizeof *endings };
-
 /* A client that asks once for every ending, on a connection of its own each
  * time (the one that is held open comes last); each piece of a reply is a
  * record, and those may come byte by byte. */
@@ -70,10 +68,10 @@ static void ask(torture_client *it, const reply_row *row,
 static void test_replies(void)
 {
     size_t i, end;
-    for (i = 0; i < REPLY_ROWS; i++) {
+    for (i = 0; i < COUNT(reply_rows); i++) {
         torture_client it = {0};
         open_client(&it, i);
-        for (end = 0; end < ENDINGS; end++)
+        for (end = 0; end < COUNT(endings); end++)
             ask(&it, &reply_rows[i], &endings[end]);
         torture_close(&it);
     }
@@ -106,10 +104,10 @@ static void read_stream(torture_client *it, const stream_row *row,
 static void test_streams(int framing)
 {
     size_t i, end;
-    for (i = 0; i < STREAM_ROWS; i++) {
+    for (i = 0; i < COUNT(stream_rows); i++) {
         torture_client it = {0};
         open_client(&it, i);
-        for (end = 0; end < ENDINGS; end++)
+        for (end = 0; end < COUNT(endings); end++)
             read_stream(&it, &stream_rows[i], &endings[end], framing);
         torture_close(&it);
     }

@@ -11,8 +11,6 @@
 
 #include <pthread.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 enum {
     SHORT_MS = 200, /* a limit that is meant to be met */
     LONG_MS = 30000 /* and one that is not */

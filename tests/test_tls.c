@@ -594,7 +594,7 @@ static void try_row(const row *r, const char *version, bool insecure)
 static void test_certificates(const char *version)
 {
     size_t i;
-    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (i = 0; i < COUNT(rows); i++)
         try_row(&rows[i], version, false);
 }
 
@@ -606,7 +606,7 @@ static void test_other_spellings(void)
                                         "2130706433", "017700000001",
                                         "127.0.0.0x1"};
     size_t i;
-    for (i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+    for (i = 0; i < COUNT(hosts); i++) {
         puter_options options = own_options();
         puter_client *client;
         char origin[64];
@@ -666,7 +666,7 @@ static void test_unread_store(const char *version)
 static void test_insecure(const char *version)
 {
     size_t i;
-    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (i = 0; i < COUNT(rows); i++)
         if (rows[i].result != PUTER_OK && !(rows[i].flags & HOPELESS))
             try_row(&rows[i], version, true);
 }
@@ -686,7 +686,7 @@ static void test_days(void)
     };
     static const row expired = {.server = {.until = "20200201000000"}};
     size_t i;
-    for (i = 0; i < sizeof days / sizeof *days; i++) {
+    for (i = 0; i < COUNT(days); i++) {
         puter_options options = own_options();
         cert_der store;
         peer_job job = row_job(&expired, &store);
@@ -883,7 +883,7 @@ static void try_turn(const turn *t, const char *version)
 static void test_connections(const char *version)
 {
     size_t i;
-    for (i = 0; i < sizeof turns / sizeof *turns; i++)
+    for (i = 0; i < COUNT(turns); i++)
         try_turn(&turns[i], version);
 }
 
@@ -1240,7 +1240,7 @@ static void test_broken_setup(void)
         {MBEDTLS_ERR_SSL_BAD_INPUT_DATA, PUTER_ERR_TLS, "set-up"},
     };
     size_t i;
-    for (i = 0; i < sizeof failures / sizeof *failures; i++) {
+    for (i = 0; i < COUNT(failures); i++) {
         puter_client *client;
         peer_job job = {.reply = ANSWER, .more = 1};
         CHECK_IN("set-up fails with -0x%x", (unsigned)-failures[i].error);
@@ -1387,7 +1387,7 @@ static void put_as_long(script_bytes *store)
                                         "C=ID,CN=Roo,O=puter.h testss",
                                         "C=ID,CN=Rootputer.,O=h tests"};
     size_t i;
-    for (i = 0; i < sizeof names / sizeof *names; i++) {
+    for (i = 0; i < COUNT(names); i++) {
         cert_der other = make_root(names[i], &other_key);
         add_pem(store, &other);
     }
@@ -1407,7 +1407,7 @@ static void put_odd(script_bytes *store)
         {15, "\x30\x0D\x30\x0B\2\1\1\x30\0\x30\0\x30\0\x30\1"},
     };
     size_t i;
-    for (i = 0; i < sizeof odd / sizeof *odd; i++)
+    for (i = 0; i < COUNT(odd); i++)
         add_pem(store, &odd[i]);
 }
 
@@ -1598,7 +1598,7 @@ static void try_store(const struct store_row *r)
 static void test_stores(void)
 {
     size_t i;
-    for (i = 0; i < sizeof stores / sizeof *stores; i++)
+    for (i = 0; i < COUNT(stores); i++)
         try_store(&stores[i]);
 }
 
@@ -1731,7 +1731,7 @@ static void make_places(void)
 {
     script_bytes root = {0}, other = {0}, notes = {0};
     size_t i;
-    for (i = 0; i < sizeof directories / sizeof *directories; i++)
+    for (i = 0; i < COUNT(directories); i++)
         CHECK_INT(mkdir(path_to(directories[i]), 0700), 0);
     put_root(&root);
     put_others(&other);
@@ -1739,7 +1739,7 @@ static void make_places(void)
     write_file(RIGHT_FILE, &root);
     write_file(WRONG_FILE, &other);
     write_file(PUT_ASIDE, &root);
-    for (i = 0; i < sizeof clutter / sizeof *clutter; i++)
+    for (i = 0; i < COUNT(clutter); i++)
         write_file(clutter[i], &notes);
     CHECK_INT(symlink("nowhere", path_to(CLUTTER_LINK)), 0);
     CHECK_INT(mkfifo(path_to(CLUTTER_PIPE), 0600), 0); /* nobody writes it */
@@ -1751,14 +1751,14 @@ static void make_places(void)
 static void remove_places(void)
 {
     size_t i;
-    for (i = 0; i < sizeof clutter / sizeof *clutter; i++)
+    for (i = 0; i < COUNT(clutter); i++)
         unlink(path_to(clutter[i]));
     unlink(path_to(CLUTTER_LINK));
     unlink(path_to(CLUTTER_PIPE));
     unlink(path_to(RIGHT_FILE));
     unlink(path_to(WRONG_FILE));
     unlink(path_to(PUT_ASIDE));
-    for (i = sizeof directories / sizeof *directories; i > 0; i--)
+    for (i = COUNT(directories); i > 0; i--)
         rmdir(path_to(directories[i - 1]));
 }
 
@@ -1766,7 +1766,7 @@ static void test_places(void)
 {
     size_t i;
     make_places();
-    for (i = 0; i < sizeof places / sizeof *places; i++)
+    for (i = 0; i < COUNT(places); i++)
         try_place(&places[i]);
     remove_places();
 }
@@ -2157,7 +2157,7 @@ static void check_failed_writes(puter_client *client)
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &before);
     now = before;
-    for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (i = 0; i < COUNT(sizes); i++) {
         now.rlim_cur = sizes[i];
         CHECK_INT(setrlimit(RLIMIT_FSIZE, &now), 0);
         errno = 0; /* as a write leaves it that was cut short */
@@ -2329,7 +2329,7 @@ int main(void)
     namesake = make_root(ROOT_NAME, &other_key);
     peer_open(&server);
     make_directory();
-    for (i = 0; i < sizeof versions / sizeof *versions; i++) {
+    for (i = 0; i < COUNT(versions); i++) {
         test_certificates(versions[i]);
         test_refused_again(versions[i]);
         test_unread_store(versions[i]);

@@ -6,7 +6,6 @@
 #include "compare.h"
 #include "script.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define LINES "application/x-ndjson"
 
 /* ---- what services say -------------------------------------------------- */

@@ -9,8 +9,6 @@
  * few; `test_torture all` fails every one of them, and takes its time. */
 #include "torture.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 #define JSON "application/json; charset=utf-8"
 #define LINES "application/x-ndjson"
 
