@@ -349,6 +349,18 @@ static inline const char *script_sent(const script *peer, size_t index)
     return body ? body : "";
 }
 
+/* Whether a request, by its index, begins so. */
+static inline bool script_begins(const script *peer, size_t index,
+                                 const char *line)
+{
+    const char *head = peer->requests[index].bytes;
+    return head && strncmp(head, line, strlen(line)) == 0;
+}
+
+#define CHECK_RESULT(seen, wanted) \
+    check_string(puter_result_name(seen), puter_result_name(wanted), \
+                 __FILE__, __LINE__, #seen)
+
 /* What must hold of every failure, whatever it was: one line that names it,
  * whole characters, no controls and no token. */
 static inline void script_check_failure(const puter_client *client,
@@ -357,7 +369,7 @@ static inline void script_check_failure(const puter_client *client,
     const puter_error *error = puter_last_error(client);
     const char *at;
     puter_writer writer = {0};
-    CHECK_STR(puter_result_name(error->result), puter_result_name(wanted));
+    CHECK_RESULT(error->result, wanted);
     CHECK(error->message[0] != '\0');
     CHECK(!strstr(error->message, SCRIPT_TOKEN));
     for (at = error->message; *at; at++)

@@ -48,12 +48,6 @@ static void *counted_realloc(void *memory, size_t size)
 
 #define DONE(result) "{\"success\":true,\"result\":" result "}"
 
-static bool request_is(const script *peer, size_t index, const char *line)
-{
-    const char *head = peer->requests[index].bytes;
-    return head && strncmp(head, line, strlen(line)) == 0;
-}
-
 static void *spoilt(void *memory, size_t size)
 {
     return memset(memory, 0xA5, size);
@@ -113,7 +107,7 @@ static void test_requests(void)
         script_reply(&peer, 200, DONE("true"));
         CHECK_INT(puter_call(client, &rows[i].call, NULL), PUTER_OK);
         CHECK_STR(script_sent(&peer, 0), rows[i].body);
-        CHECK(request_is(&peer, 0, "POST /drivers/call HTTP/1.1\r\n"));
+        CHECK(script_begins(&peer, 0, "POST /drivers/call HTTP/1.1\r\n"));
         CHECK(strstr(peer.requests[0].bytes,
                      "\r\nAuthorization: Bearer " SCRIPT_TOKEN "\r\n"));
         script_close(&peer, client);
@@ -962,7 +956,7 @@ static void test_lists(void)
         CHECK_INT(puter_models(client, rows[i].provider, &reply), PUTER_OK);
         CHECK_JSON(reply.json, "models", rows[i].wanted);
         CHECK_INT(reply.json_length, strlen(reply.json));
-        CHECK(request_is(&peer, 0, DETAILS));
+        CHECK(script_begins(&peer, 0, DETAILS));
         puter_reply_free(&reply);
         script_close(&peer, client);
     }
@@ -1000,7 +994,7 @@ static void test_where_lists_are(void)
         CHECK_JSON(reply.json, "", "{\"models\":[\"x:a\"]}");
         CHECK_INT(peer.request_count, i % 3 + 1);
         for (lacking = 0; lacking <= i % 3; lacking++)
-            CHECK(request_is(&peer, lacking, lines[lacking]));
+            CHECK(script_begins(&peer, lacking, lines[lacking]));
         puter_reply_free(&reply);
         script_close(&peer, client);
     }
@@ -1151,13 +1145,13 @@ static void test_reading(void)
     script_reply(&peer, 200, "[1]");
     CHECK_INT(puter_get(client, "/version", &reply), PUTER_OK);
     CHECK_STR(reply.json, "{\"version\":\"26.07\"}");
-    CHECK(request_is(&peer, 0, "GET /version HTTP/1.1\r\n"));
+    CHECK(script_begins(&peer, 0, "GET /version HTTP/1.1\r\n"));
     CHECK(strstr(peer.requests[0].bytes,
                  "\r\nAuthorization: Bearer " SCRIPT_TOKEN "\r\n"));
     CHECK_STR(script_sent(&peer, 0), "");
     puter_reply_free(&reply);
     CHECK_INT(puter_get(client, "/a?b=%20", &reply), PUTER_OK);
-    CHECK(request_is(&peer, 1, "GET /a?b=%20 HTTP/1.1\r\n"));
+    CHECK(script_begins(&peer, 1, "GET /a?b=%20 HTTP/1.1\r\n"));
     CHECK(reply.size == 3 && memcmp(reply.body, "a\0b", 3) == 0);
     CHECK_STR(reply.json, "");
     puter_reply_free(&reply);
@@ -1181,7 +1175,7 @@ static void test_long_path(void)
     snprintf(line, sizeof line, "GET %s HTTP/1.1\r\nHost: ", path);
     script_reply(&peer, 200, "[1]");
     CHECK_INT(puter_get(client, path, NULL), PUTER_OK);
-    CHECK(request_is(&peer, 0, line));
+    CHECK(script_begins(&peer, 0, line));
     script_close(&peer, client);
 }
 

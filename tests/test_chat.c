@@ -47,7 +47,7 @@ static void test_simple_question(void)
              "Content-Length: %d\r\n\r\n",
              PUTER_VERSION_MAJOR, PUTER_VERSION_MINOR, PUTER_VERSION_PATCH,
              SCRIPT_TOKEN, (int)strlen(script_sent(&peer, 0)));
-    CHECK(strncmp(peer.requests[0].bytes, head, strlen(head)) == 0);
+    CHECK(script_begins(&peer, 0, head));
     puter_reply_free(&reply);
     script_close(&peer, client);
 }
@@ -167,8 +167,7 @@ static void check_args(const puter_request *request, const char *wanted)
     puter_client *client = script_open(&peer, NULL);
     puter_reply reply;
     script_reply(&peer, 200, HALO);
-    if (CHECK_STR(puter_result_name(puter_chat(client, request, &reply)),
-                  "PUTER_OK"))
+    if (CHECK_RESULT(puter_chat(client, request, &reply), PUTER_OK))
         CHECK_JSON(script_sent(&peer, 0), "args", wanted);
     puter_reply_free(&reply);
     script_close(&peer, client);
@@ -596,12 +595,10 @@ static void check_refused(const puter_options *options,
     puter_client *client = script_open(&peer, options);
     puter_reply reply;
     memset(&reply, 0xFF, sizeof reply);
-    CHECK_STR(puter_result_name(puter_chat(client, request, &reply)),
-              puter_result_name(wanted));
+    CHECK_RESULT(puter_chat(client, request, &reply), wanted);
     script_check_failure(client, wanted);
     CHECK(!reply.text && !reply.memory);
-    CHECK_STR(puter_result_name(puter_stream_begin(client, request)),
-              puter_result_name(wanted));
+    CHECK_RESULT(puter_stream_begin(client, request), wanted);
     CHECK_INT(peer.opens, 0);
     puter_reply_free(&reply);
     script_close(&peer, client);
@@ -1124,9 +1121,7 @@ static void check_negotiation(const struct no_driver *it, const char *origin,
     script_reply(&peer, it->status, it->body);
     script_reply(&peer, 200, HALO);
     script_reply(&peer, 200, HALO);
-    CHECK_STR(puter_result_name(
-                  puter_ask(client, "openai/gpt-4", "Halo", NULL)),
-              puter_result_name(result));
+    CHECK_RESULT(puter_ask(client, "openai/gpt-4", "Halo", NULL), result);
     CHECK_INT(peer.request_count, it->negotiates ? 2 : 1);
     CHECK_INT(puter_ask(client, "openai/gpt-4", "Halo", NULL), PUTER_OK);
     CHECK_INT(peer.request_count, it->negotiates ? 3 : 2);
@@ -1657,8 +1652,7 @@ static void check_failure(int status, const char *type, const char *body,
     options.route = PUTER_ROUTE_UNIFIED;
     client = script_open(&peer, &options);
     script_typed_reply(&peer, status, type, body);
-    CHECK_STR(puter_result_name(puter_ask(client, "gpt-4", "Halo", &reply)),
-              puter_result_name(result));
+    CHECK_RESULT(puter_ask(client, "gpt-4", "Halo", &reply), result);
     script_check_failure(client, result);
     CHECK_STR(puter_last_error(client)->code, code);
     CHECK_INT(puter_last_error(client)->http_status, status);
@@ -1999,8 +1993,7 @@ static void test_retries(void)
         for (j = 0; j < rows[i].failures; j++)
             script_reply(&peer, rows[i].status, body);
         script_reply(&peer, 200, HALO);
-        CHECK_STR(puter_result_name(puter_ask(client, NULL, "Halo", NULL)),
-                  puter_result_name(rows[i].result));
+        CHECK_RESULT(puter_ask(client, NULL, "Halo", NULL), rows[i].result);
         CHECK_INT(peer.request_count, rows[i].requests);
         if (peer.request_count == 2)
             CHECK_STR(script_sent(&peer, 1), script_sent(&peer, 0));
@@ -2426,8 +2419,8 @@ static void test_model_list(void)
     script_reply(&peer, 200, list);
     CHECK_INT(puter_models(client, NULL, &reply), PUTER_OK);
     CHECK_STR(reply.json, list);
-    CHECK(strncmp(peer.requests[0].bytes,
-                  "GET /puterai/chat/models/details HTTP/1.1\r\n", 43) == 0);
+    CHECK(script_begins(&peer, 0,
+                        "GET /puterai/chat/models/details HTTP/1.1\r\n"));
     CHECK_INT(peer.request_count, 2);
     puter_reply_free(&reply);
     script_close(&peer, client);
@@ -2444,8 +2437,7 @@ static void test_model_names(void)
     script_reply(&peer, 200, "{\"models\":[\"gpt-4\"]}");
     CHECK_INT(puter_models(client, NULL, &reply), PUTER_OK);
     CHECK_JSON(reply.json, "models", "[\"gpt-4\"]");
-    CHECK(strncmp(peer.requests[1].bytes,
-                  "GET /puterai/chat/models HTTP/1.1\r\n", 35) == 0);
+    CHECK(script_begins(&peer, 1, "GET /puterai/chat/models HTTP/1.1\r\n"));
     puter_reply_free(&reply);
     script_close(&peer, client);
 }

@@ -16,7 +16,7 @@ static size_t check_outcome(script *peer, const puter_options *options,
     puter_client *client = script_open(peer, options);
     puter_reply reply;
     puter_result result = puter_ask(client, "gpt-4", "Halo", &reply);
-    CHECK_STR(puter_result_name(result), puter_result_name(wanted));
+    CHECK_RESULT(result, wanted);
     if (result == PUTER_OK)
         CHECK_STR(reply.text, TEXT);
     else
@@ -504,9 +504,7 @@ static void script_good_in_two(script *peer)
 static void check_answer(puter_client *client)
 {
     puter_reply reply;
-    if (!CHECK_STR(puter_result_name(
-                       puter_ask(client, "gpt-4", "Halo", &reply)),
-                   "PUTER_OK"))
+    if (!CHECK_RESULT(puter_ask(client, "gpt-4", "Halo", &reply), PUTER_OK))
         printf("    %s\n", puter_last_error(client)->message);
     else
         CHECK_STR(reply.text, TEXT);

@@ -10,7 +10,7 @@ static void check_ask(torture_client *it, puter_result wanted)
 {
     puter_reply reply;
     puter_result result = puter_ask(it->client, NULL, "Halo", &reply);
-    CHECK_STR(puter_result_name(result), puter_result_name(wanted));
+    CHECK_RESULT(result, wanted);
     if (result == PUTER_OK)
         CHECK_STR(reply.text, "Halo");
     else
@@ -258,8 +258,7 @@ static void test_repeating(bool reads)
             script_reply(&it.peer, 200, HALO);
             result = reads ? puter_get(it.client, "/version", NULL)
                            : puter_ask(it.client, NULL, "Halo", NULL);
-            CHECK_STR(puter_result_name(result),
-                      puter_result_name(rows[i].result));
+            CHECK_RESULT(result, rows[i].result);
             CHECK_INT(it.peer.request_count,
                       reads && rows[i].again ? failures : 1);
             torture_close(&it);

@@ -435,8 +435,7 @@ static scale_costs read_reply(size_t row, const script_bytes *text,
     reset();
     client = open_counted(&peer);
     result = ask_for(client, replies[row].ask, &reply);
-    CHECK_STR(puter_result_name(result),
-              puter_result_name(replies[row].result));
+    CHECK_RESULT(result, replies[row].result);
     if (result == PUTER_OK)
         keep_reply(&reply);
     puter_reply_free(&reply);

@@ -326,8 +326,7 @@ static void check_fault(const fault *it)
     close(before);
     start(it);
     result = puter_ask(client, NULL, "Halo", &reply);
-    CHECK_STR(puter_result_name(result),
-              puter_result_name((puter_result)it->result));
+    CHECK_RESULT(result, (puter_result)it->result);
     CHECK_STR(result == PUTER_OK ? reply.text : "Halo", "Halo");
     if (result != PUTER_OK)
         script_check_failure(client, result);

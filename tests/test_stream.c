@@ -11,7 +11,7 @@ static void check_end(puter_client *client, const stream_row *it)
     if (!it->text) {
         CHECK(result < 0);
         script_check_failure(client, result);
-    } else if (CHECK_STR(puter_result_name(result), "PUTER_OK")) {
+    } else if (CHECK_RESULT(result, PUTER_OK)) {
         CHECK(reply.complete);
         CHECK_STR(reply.text, it->text);
         CHECK_INT(reply.length, strlen(it->text));

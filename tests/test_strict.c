@@ -56,7 +56,7 @@ static void ask(torture_client *it, const reply_row *row,
     next_ending(it, how);
     script_raw(&it->peer, row->bytes, row->length);
     result = puter_ask(it->client, "gpt-4", "Halo", &reply);
-    CHECK_STR(puter_result_name(result), puter_result_name(wanted));
+    CHECK_RESULT(result, wanted);
     if (result == PUTER_OK)
         CHECK_STR(reply.text, TEXT);
     else

@@ -201,7 +201,7 @@ static void check_outcome(const outcome *out, puter_result wanted,
                           const char *const says[2])
 {
     int i;
-    if (!CHECK_STR(puter_result_name(out->result), puter_result_name(wanted)))
+    if (!CHECK_RESULT(out->result, wanted))
         printf("    %s\n", out->message);
     CHECK_STR(out->text, wanted == PUTER_OK ? TEXT : "");
     for (i = 0; i < 2 && wanted != PUTER_OK && says[i]; i++)

@@ -496,7 +496,7 @@ static void check_goes_on(torture_client *c)
     CHECK(!kept || (kept->offset == 0 && kept->reply == kept->requests));
     serve(&c->peer, &again, 1);
     ask(c->client, &halo, &seen);
-    CHECK_STR(puter_result_name(seen.result), "PUTER_OK");
+    CHECK_RESULT(seen.result, PUTER_OK);
     CHECK_STR(seen.text, "Halo juga");
 }
 
@@ -511,7 +511,7 @@ static effort measure(const exchange *it, const manner *how)
     torture_arm(STEP_NONE, 0, false);
     it->run(c.client, it->request, &seen);
     torture_disarm();
-    CHECK_STR(puter_result_name(seen.result), puter_result_name(it->result));
+    CHECK_RESULT(seen.result, it->result);
     check_result(&c, it, &seen);
     memcpy(taken.steps, torture.count, sizeof taken.steps);
     taken.requests = count_requests(&c.peer);
@@ -537,8 +537,7 @@ static void attempt(const exchange *it, const manner *how, const fault *f,
     failed = torture.count[f->step] >= n; /* a pause is not always as long */
     if (f->result != PUTER_OK &&
         (seen.result != it->result || (failed && f->certain)))
-        CHECK_STR(puter_result_name(seen.result),
-                  puter_result_name(f->result));
+        CHECK_RESULT(seen.result, f->result);
     check_result(&c, it, &seen);
     if (it->run != list_models) /* which only reads */
         CHECK(count_requests(&c.peer) <= usual->requests);
@@ -723,8 +722,7 @@ static void check_session(const char *name, bool used, const char *path,
         result = act(c.client, path);
         torture_disarm();
         failed = torture.count[STEP_OURS] >= n;
-        CHECK_STR(puter_result_name(result),
-                  failed ? "PUTER_ERR_NOMEM" : "PUTER_OK");
+        CHECK_RESULT(result, failed ? PUTER_ERR_NOMEM : PUTER_OK);
         if (failed)
             script_check_failure(c.client, result);
         check_goes_on(&c);
