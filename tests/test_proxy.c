@@ -4,9 +4,8 @@
 #include "../puter.h"
 
 #include "script.h"
+#include "standin.h"
 
-#include <signal.h>
-#include <sys/wait.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
@@ -636,56 +635,10 @@ static void test_options_first(void)
     clear_environment();
 }
 
-/* ---- programs that run beside ------------------------------------------- */
+/* ---- ports -------------------------------------------------------------- */
 
-typedef struct program {
-    pid_t pid;
-    FILE *lines; /* what it prints */
-} program;
-
-/* Starts it; what it prints on standard error is not looked at. */
-static program start(char *const *arguments)
-{
-    program it = {0, NULL};
-    int ends[2];
-    if (pipe(ends) != 0)
-        return it;
-    it.pid = fork();
-    if (it.pid == 0) {
-#ifdef __linux__
-        prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
-#endif
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        execvp(arguments[0], arguments);
-        _exit(127);
-    }
-    close(ends[1]);
-    it.lines = fdopen(ends[0], "r");
-    return it;
-}
-
-static void stop(program *it)
-{
-    if (it->pid > 0) {
-        kill(it->pid, SIGTERM);
-        waitpid(it->pid, NULL, 0);
-    }
-    if (it->lines)
-        fclose(it->lines);
-    memset(it, 0, sizeof *it);
-}
-
-static bool read_line(program *it, char *line, int size)
-{
-    if (!it->lines || !fgets(line, size, it->lines))
-        return false;
-    line[strcspn(line, "\n")] = '\0';
-    return true;
-}
-
-static int listen_anywhere(int *port)
+/* A port of this machine where nothing listens. */
+static int free_port(void)
 {
     struct sockaddr_in address;
     socklen_t size = sizeof address;
@@ -693,20 +646,11 @@ static int listen_anywhere(int *port)
     memset(&address, 0, sizeof address);
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
-        listen(fd, 1) != 0)
+    if (bind(fd, (struct sockaddr *)&address, size) != 0)
         abort();
     getsockname(fd, (struct sockaddr *)&address, &size);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
-/* A port of this machine where nothing listens. */
-static int free_port(void)
-{
-    int port;
-    close(listen_anywhere(&port));
-    return port;
+    close(fd);
+    return ntohs(address.sin_port);
 }
 
 static bool is_listening(int port)
@@ -726,25 +670,11 @@ static bool is_listening(int port)
 
 /* ---- the stand-in, and the ways to it ----------------------------------- */
 
-static struct {
-    program program;
-    char ca_file[256];
-    int port;
-} service;
+static standin service;
 
-static bool start_service(void)
+static int service_port(void)
 {
-    char name[256], origin[256];
-    char *arguments[2] = {name, NULL};
-    const char *wanted = getenv("STANDIN");
-    snprintf(name, sizeof name, "%s", wanted ? wanted : "build/standin");
-    service.program = start(arguments);
-    if (!read_line(&service.program, origin, sizeof origin) ||
-        !read_line(&service.program, service.ca_file,
-                   sizeof service.ca_file))
-        return false;
-    service.port = atoi(strrchr(origin, ':') + 1);
-    return true;
+    return atoi(strrchr(service.origin, ':') + 1);
 }
 
 /* A mapped address is this machine, but not for puter.h: so it may
@@ -761,7 +691,7 @@ static bool alias_works(void)
     int fd = socket(AF_INET6, SOCK_STREAM, 0);
     bool works;
     name.sin6_family = AF_INET6;
-    name.sin6_port = htons((uint16_t)service.port);
+    name.sin6_port = htons((uint16_t)service_port());
     inet_pton(AF_INET6, "::ffff:127.0.0.1", &name.sin6_addr);
     works = connect(fd, (struct sockaddr *)&name, sizeof name) == 0;
     close(fd);
@@ -799,9 +729,9 @@ static void go(const way *it, int proxy_port)
     int i;
     if (strcmp(it->host, ALIAS) == 0 && !has_alias)
         return;
-    snprintf(origin, sizeof origin, "https://%s:%d", it->host, service.port);
+    snprintf(origin, sizeof origin, "https://%s:%d", it->host, service_port());
     fill_in(half, sizeof half, it->environment, "PORT", proxy_port);
-    fill_in(environment, sizeof environment, half, "SERVICE", service.port);
+    fill_in(environment, sizeof environment, half, "SERVICE", service_port());
     set_environment(environment);
     CHECK_IN("%s, option %s, environment %s", it->host,
              it->option ? it->option : "-", it->environment);
@@ -809,9 +739,9 @@ static void go(const way *it, int proxy_port)
         fill_in(proxy, sizeof proxy, it->option, "PORT", proxy_port);
         options.proxy = proxy;
     }
-    options.token = "test-token-of-a-test";
+    options.token = STANDIN_TOKEN;
     options.api_origin = origin;
-    options.ca_file = service.ca_file;
+    options.ca_file = service.ca;
     options.insecure_skip_verify = strcmp(it->host, ALIAS) == 0;
     client = puter_open(&options);
     for (i = 0; i < 2; i++) {
@@ -857,7 +787,7 @@ static void test_ways_without_proxy(void)
 /* ---- tinyproxy ---------------------------------------------------------- */
 
 static struct {
-    program program;
+    pid_t process;
     char config[256];
     int port;
 } tinyproxy;
@@ -871,28 +801,41 @@ static bool write_config(void)
         return false;
     fprintf(file, "Port %d\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\n"
             "BasicAuth joe %s\nConnectPort %d\nLogLevel Critical\n",
-            tinyproxy.port, PASSWORD, service.port);
+            tinyproxy.port, PASSWORD, service_port());
     return fclose(file) == 0;
 }
 
 /* False where it is not installed, or does not run here. */
 static bool start_tinyproxy(void)
 {
-    char name[] = "tinyproxy", stay[] = "-d", read[] = "-c";
-    char *arguments[5] = {name, stay, read, tinyproxy.config, NULL};
     int tries;
     tinyproxy.port = free_port();
     if (!write_config())
         return false;
-    tinyproxy.program = start(arguments);
+    tinyproxy.process = fork();
+    if (tinyproxy.process == 0) {
+#ifdef __linux__
+        prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
+#endif
+        execlp("tinyproxy", "tinyproxy", "-d", "-c", tinyproxy.config,
+               (char *)NULL);
+        _exit(127);
+    }
     for (tries = 0; tries < 500 && !is_listening(tinyproxy.port); tries++) {
-        if (waitpid(tinyproxy.program.pid, NULL, WNOHANG) != 0) {
-            tinyproxy.program.pid = 0;
+        if (waitpid(tinyproxy.process, NULL, WNOHANG) != 0) {
+            tinyproxy.process = 0;
             return false;
         }
         poll(NULL, 0, 10);
     }
     return tries < 500;
+}
+
+static void stop_tinyproxy(void)
+{
+    if (tinyproxy.process > 0 && kill(tinyproxy.process, SIGTERM) == 0)
+        waitpid(tinyproxy.process, NULL, 0);
+    remove(tinyproxy.config);
 }
 
 static void test_tinyproxy(void)
@@ -941,7 +884,8 @@ int main(void)
     test_exceptions();
     test_options_first();
     CHECK_IN("the stand-in");
-    if (CHECK(start_service())) {
+    standin_start(&service, "2026", "none");
+    if (*service.ca) {
         has_alias = alias_works();
         if (!has_alias)
             puts("skipped: proxies for " ALIAS ": there is no IPv6 here");
@@ -951,8 +895,7 @@ int main(void)
         else
             puts("skipped: tinyproxy does not run here");
     }
-    stop(&tinyproxy.program);
-    stop(&service.program);
-    remove(tinyproxy.config);
+    stop_tinyproxy();
+    standin_stop(&service);
     return check_done();
 }
