@@ -277,6 +277,11 @@ static inline void script_raw(script *peer, const void *data, size_t size)
     script_append(&connection->replies[connection->reply_count++], data, size);
 }
 
+static inline void script_text(script *peer, const char *text)
+{
+    script_raw(peer, text, strlen(text));
+}
+
 /* The next reply, framed by its length. */
 static inline void script_typed_reply(script *peer, int status,
                                       const char *type, const char *body)

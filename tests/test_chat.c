@@ -1794,7 +1794,7 @@ static void test_retry_after(void)
         snprintf(reply, sizeof reply,
                  "HTTP/1.1 503 No\r\nContent-Length: 25\r\n%s\r\n"
                  "{\"code\":\"db_unavailable\"}", rows[i].line);
-        script_raw(&peer, reply, strlen(reply));
+        script_text(&peer, reply);
         CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_SERVICE);
         CHECK_INT(puter_last_error(client)->retry_after_ms, rows[i].wanted);
         snprintf(wanted, sizeof wanted, "asks to wait %d s",
@@ -2038,7 +2038,7 @@ static void test_no_time_to_retry(void)
                  "HTTP/1.1 429 Slow down\r\nRetry-After: %d\r\n"
                  "Content-Length: 28\r\n\r\n{\"code\":\"too_many_requests\"}",
                  seconds[i]);
-        script_raw(&peer, refusal, strlen(refusal));
+        script_text(&peer, refusal);
         CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_RATE);
         CHECK_INT(puter_last_error(client)->retry_after_ms,
                   seconds[i] * 1000);

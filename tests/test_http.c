@@ -81,7 +81,7 @@ static void test_every_cut(void)
         for (at = 0; at < strlen(good_replies[i]); at++) {
             script peer = {0};
             CHECK_IN("reply %d split at %d", (int)i, (int)at);
-            script_raw(&peer, good_replies[i], strlen(good_replies[i]));
+            script_text(&peer, good_replies[i]);
             peer.cut = SCRIPT_SPLIT;
             peer.split = at;
             check_outcome(&peer, NULL, PUTER_OK);
@@ -107,7 +107,7 @@ static void test_names(void)
         CHECK_IN("byte %d in a name", byte);
         snprintf(reply, sizeof reply, OK JSON "X%cY: z\r\n" SIZED END BODY,
                  byte);
-        script_raw(&peer, reply, strlen(reply));
+        script_text(&peer, reply);
         check_outcome(&peer, NULL, good ? PUTER_OK : PUTER_ERR_PROTOCOL);
     }
 }
@@ -126,7 +126,7 @@ static void test_long_types(void)
         memset(xs, 'x', sizeof xs);
         snprintf(text, sizeof text, OK SIZED "Content-Type: %s%.*s\r\n\r\n"
                  BODY, type, (int)(length - strlen(type)), xs);
-        script_raw(&peer, text, strlen(text));
+        script_text(&peer, text);
         CHECK_INT(puter_ask(client, "gpt-4", "Halo", &reply), PUTER_OK);
         CHECK_INT(strlen(reply.content_type), length < 79 ? length : 79);
         puter_reply_free(&reply);
@@ -148,7 +148,7 @@ static void test_interim_fields(void)
     puter_client *client = script_open(&peer, NULL);
     CHECK_IN("fields of interim replies");
     script_raw(&peer, reply, (size_t)(second - reply));
-    script_raw(&peer, second, strlen(second));
+    script_text(&peer, second);
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_PROTOCOL);
     CHECK(!strstr(puter_last_error(client)->message, "early.example"));
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_SERVICE);
@@ -386,7 +386,7 @@ static void test_reply_limit(void)
             script peer = {0};
             CHECK_IN("reply %d, limit %d", (int)i, (int)limits[j].most);
             options.max_reply_bytes = limits[j].most;
-            script_raw(&peer, replies[i], strlen(replies[i]));
+            script_text(&peer, replies[i]);
             script_current(&peer)->end = SCRIPT_CLEAN;
             check_outcome(&peer, &options, limits[j].result);
         }
@@ -428,7 +428,7 @@ static void test_redirects(void)
                  "HTTP/1.1 %d Elsewhere\r\nLocation: https://other.example/"
                  "path?%s\r\nContent-Length: 0\r\n\r\n",
                  statuses[i], SCRIPT_TOKEN);
-        script_raw(&peer, reply, strlen(reply));
+        script_text(&peer, reply);
         CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
                   PUTER_ERR_PROTOCOL);
         script_check_failure(client, PUTER_ERR_PROTOCOL);
@@ -454,7 +454,7 @@ static void test_lost_redirects(void)
         CHECK_IN("status %d, without a Location", statuses[i]);
         snprintf(reply, sizeof reply, "HTTP/1.1 %d No\r\nContent-Length: 0\r\n"
                  "\r\n", statuses[i]);
-        script_raw(&peer, reply, strlen(reply));
+        script_text(&peer, reply);
         CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
                   PUTER_ERR_PROTOCOL);
         CHECK(strstr(puter_last_error(client)->message, "points nowhere"));
@@ -477,7 +477,7 @@ static void test_long_redirect(void)
     client = script_open(&peer, &options);
     snprintf(reply, sizeof reply, "HTTP/1.1 302 Elsewhere\r\nLocation: /%.200s"
              "\r\nContent-Length: 0\r\n\r\n", X_1000);
-    script_raw(&peer, reply, strlen(reply));
+    script_text(&peer, reply);
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_PROTOCOL);
     script_check_failure(client, PUTER_ERR_PROTOCOL);
     CHECK_INT(strlen(puter_last_error(client)->message),
@@ -548,7 +548,7 @@ static void test_reuse(void)
             puter_client *client = script_open(&peer, NULL);
             CHECK_IN("reuse after %s, cut %d", cases[i].name, cut);
             peer.cut = (script_cut)cut;
-            script_raw(&peer, cases[i].first, strlen(cases[i].first));
+            script_text(&peer, cases[i].first);
             if (cases[i].opens == 2)
                 script_next_connection(&peer);
             script_good(&peer);

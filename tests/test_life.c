@@ -113,7 +113,7 @@ static void test_not_reused(bool secure)
         it.client->options.user = &it;
         if (rows[i].result == PUTER_ERR_CANCELLED)
             it.client->options.cancelled = is_cancelled;
-        script_raw(&it.peer, rows[i].reply, strlen(rows[i].reply));
+        script_text(&it.peer, rows[i].reply);
         script_reply(&it.peer, 200, HALO);
         script_next_connection(&it.peer);
         script_reply(&it.peer, 200, HALO);
@@ -156,7 +156,7 @@ static void script_failures(torture_client *it, int count, const char *head)
              "HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
              REFUSED, head, (int)strlen(REFUSED));
     while (count-- > 0) {
-        script_raw(&it->peer, reply, strlen(reply));
+        script_text(&it->peer, reply);
         script_next_connection(&it->peer);
     }
     script_reply(&it->peer, 200, HALO);
@@ -306,7 +306,7 @@ static void test_advice(bool secure)
         options.max_retries = -1;
         torture_open(&it, &options, secure);
         if (*rows[i].says)
-            script_raw(&it.peer, rows[i].says, strlen(rows[i].says));
+            script_text(&it.peer, rows[i].says);
         script_current(&it.peer); /* and stays */
         CHECK_INT(rows[i].ask(it.client), PUTER_ERR_TIMEOUT);
         said = strstr(puter_last_error(it.client)->message, "allow more time");

@@ -40,11 +40,6 @@ static puter_client *open_through(script *peer, const char *origin,
     return script_open(peer, &options);
 }
 
-static void script_text(script *peer, const char *text)
-{
-    script_raw(peer, text, strlen(text));
-}
-
 /* One request to the proxy, to the byte, and behind its answer the service's
  * own, which the proxy knows nothing of. */
 static void test_asking(void)

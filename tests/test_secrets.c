@@ -360,7 +360,7 @@ static void test_proxy(const char *answer)
     options.api_origin = "https://example.org";
     options.proxy = "http://" USER ":" PASSWORD_TEXT "@proxy.example:3128";
     peer.secure = true;
-    script_raw(&peer, answer, strlen(answer));
+    script_text(&peer, answer);
     script_reply(&peer, 200, "{\"success\":true,\"result\":\"Halo\"}");
     client = script_open(&peer, &options);
     ask(client, "Halo");

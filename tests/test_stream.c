@@ -878,7 +878,7 @@ static void test_failure_apart(void)
     snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Type: " LINES
              "\r\nRetry-After: 5\r\nContent-Length: %d\r\n\r\n%s",
              (int)strlen(lines), lines);
-    script_raw(&peer, reply, strlen(reply));
+    script_text(&peer, reply);
     CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
     CHECK_INT(puter_stream_next(client, NULL), 1);
     CHECK_INT(puter_stream_next(client, NULL), PUTER_ERR_FUNDS);
