@@ -995,6 +995,8 @@ static void test_explicit_drivers(void)
         {PUTER_ROUTE_DRIVER, NULL, "gemini", "gemini", NULL},
         {PUTER_ROUTE_DRIVER, "claude", "gemini", "gemini", NULL},
         {PUTER_ROUTE_AUTO, "claude", NULL, "claude", NULL},
+        {PUTER_ROUTE_AUTO, "ai-chat", NULL, "ai-chat", NULL},
+        {PUTER_ROUTE_AUTO, "ai-chat", "claude", "ai-chat", "claude"},
         {PUTER_ROUTE_UNIFIED, "claude", NULL, "ai-chat", "claude"},
         {PUTER_ROUTE_UNIFIED, NULL, "gemini", "ai-chat", "gemini"},
         {PUTER_ROUTE_UNIFIED, "claude", "gemini", "ai-chat", "gemini"},
