@@ -536,6 +536,23 @@ static void test_rounds(void)
     }
 }
 
+/* As many for each question. */
+static void test_rounds_of_each(void)
+{
+    bench it;
+    int i;
+    CHECK_IN("rounds of each");
+    bench_open(&it, NULL);
+    it.request.max_tool_rounds = 1;
+    for (i = 0; i < 2; i++) {
+        script_reply(&it.peer, 200, ASKS);
+        script_reply(&it.peer, 200, DONE);
+        CHECK_INT(ask(&it, false, NULL), PUTER_OK);
+        CHECK_INT(it.oracle.runs, i + 1);
+    }
+    bench_close(&it);
+}
+
 /* Why and by whom a round was ended says nothing of the next one. */
 static void test_end_of_rounds(void)
 {
@@ -1026,6 +1043,22 @@ static void test_repeated_round(void)
     bench_close(&it);
 }
 
+/* What a question may repeat, it may in all its rounds together. */
+static void test_retries_of_rounds(void)
+{
+    puter_options options = {.max_retries = 1};
+    bench it;
+    CHECK_IN("retries of rounds");
+    bench_open(&it, &options);
+    script_reply(&it.peer, 429, "{\"code\":\"too_many_requests\"}");
+    script_reply(&it.peer, 200, ASKS);
+    script_reply(&it.peer, 429, "{\"code\":\"too_many_requests\"}");
+    script_reply(&it.peer, 200, DONE);
+    CHECK_INT(ask(&it, false, NULL), PUTER_ERR_RATE);
+    CHECK_INT(it.peer.request_count, 3);
+    bench_close(&it);
+}
+
 /* What a tool writes arrives whole, whatever bytes it has. */
 static int write_odd_bytes(void *user, const puter_tool_call *call,
                            puter_writer *result)
@@ -1178,6 +1211,7 @@ int main(void)
     test_calls_left();
     test_builtin_tools();
     test_rounds();
+    test_rounds_of_each();
     test_end_of_rounds();
     test_usage_of_rounds();
     test_endless_debt();
@@ -1194,6 +1228,7 @@ int main(void)
     test_lost_round();
     test_lost_result();
     test_repeated_round();
+    test_retries_of_rounds();
     test_odd_results();
     test_bad_definitions();
     test_meddling();
