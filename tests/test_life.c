@@ -268,6 +268,21 @@ static void test_repeating(bool reads)
         }
 }
 
+/* The status is that of the last reply, which may be none. */
+static void test_lost_again(void)
+{
+    torture_client it = {0};
+    CHECK_IN("refused, then lost");
+    torture_open(&it, NULL, false);
+    script_failures(&it, 1, "429 No");
+    script_current(&it.peer)->reply_count = 0;
+    script_current(&it.peer)->end = SCRIPT_RESET;
+    check_ask(&it, PUTER_ERR_CLOSED);
+    CHECK_INT(it.peer.request_count, 2);
+    CHECK_INT(puter_last_error(it.client)->http_status, 0);
+    torture_close(&it);
+}
+
 static puter_result ask_version(puter_client *client)
 {
     return puter_get(client, "/version", NULL);
@@ -377,6 +392,7 @@ int main(void)
     } while (secure);
     test_pauses();
     test_asked_pauses();
+    test_lost_again();
     test_repeating(true);
     test_repeating(false);
     test_large_exchange();
