@@ -570,8 +570,11 @@ static void test_event_lines(void)
     puter_client *client = script_open(&peer, NULL);
     puter_event event;
     CHECK_IN("event lines");
-    script_lines(&peer, "{\"text\":\"a\"}\r\n\n{ \"text\": \"b\" }", BY_LINE);
+    script_lines(&peer, "{\"type\":\"text\",\"text\":\"0\"}\n"
+                        "{\"text\":\"a\"}\r\n\n{ \"text\": \"b\" }", BY_LINE);
     CHECK_INT(puter_stream_begin(client, &halo), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, &event), 1);
+    CHECK_INT(event.json_length, strlen("{\"type\":\"text\",\"text\":\"0\"}"));
     CHECK_INT(puter_stream_next(client, &event), 1);
     CHECK_INT(event.json_length, strlen("{\"text\":\"a\"}"));
     CHECK(strncmp(event.json, "{\"text\":\"a\"}", event.json_length) == 0);
