@@ -613,20 +613,25 @@ static void test_usage_of_rounds(void)
 /* Sums end at what a double holds, of debts as well. */
 static void test_endless_debt(void)
 {
-    static const char debt[] =
-        "{\"success\":true,\"result\":{\"message\":{\"content\":["
-        USE("c1", "time", "{}") "]},\"usage\":{\"usd_cents\":-1.7e308}}}";
-    bench it;
-    puter_reply reply;
-    CHECK_IN("endless debt");
-    bench_open(&it, NULL);
-    script_reply(&it.peer, 200, debt);
-    script_reply(&it.peer, 200, debt);
-    script_reply(&it.peer, 200, "{\"success\":true,\"result\":\"Halo\"}");
-    CHECK_INT(ask(&it, true, &reply), PUTER_OK);
-    CHECK(reply.usage.usd_cents == -DBL_MAX);
-    puter_reply_free(&reply);
-    bench_close(&it);
+    int credit;
+    for (credit = 0; credit < 2; credit++) {
+        char debt[256];
+        bench it;
+        puter_reply reply;
+        CHECK_IN("endless debt, credit %d", credit);
+        bench_open(&it, NULL);
+        snprintf(debt, sizeof debt,
+                 "{\"success\":true,\"result\":{\"message\":{\"content\":["
+                 USE("c1", "time", "{}") "]},\"usage\":{\"usd_cents\":%s}}}",
+                 credit ? "1.7e308" : "-1.7e308");
+        script_reply(&it.peer, 200, debt);
+        script_reply(&it.peer, 200, debt);
+        script_reply(&it.peer, 200, "{\"success\":true,\"result\":\"Halo\"}");
+        CHECK_INT(ask(&it, true, &reply), PUTER_OK);
+        CHECK(reply.usage.usd_cents == (credit ? DBL_MAX : -DBL_MAX));
+        puter_reply_free(&reply);
+        bench_close(&it);
+    }
 }
 
 /* ---- streams ------------------------------------------------------------ */
