@@ -611,6 +611,11 @@ static puter_result list_inner(puter_client *client, puter_reply *reply)
     return puter_kv_list(client, "a*z", reply);
 }
 
+static puter_result list_ends(puter_client *client, puter_reply *reply)
+{
+    return puter_kv_list(client, "*z", reply);
+}
+
 static puter_result list_all(puter_client *client, puter_reply *reply)
 {
     return puter_kv_list(client, NULL, reply);
@@ -648,6 +653,7 @@ static const struct {
                 "{\"as\":\"keys\",\"pattern\":\"user:\"}")},
     {list_inner, SENT("puter-kvstore", "list",
                       "{\"as\":\"keys\",\"pattern\":\"a\"}")},
+    {list_ends, SENT("puter-kvstore", "list", "{\"as\":\"keys\"}")},
     {list_all, SENT("puter-kvstore", "list", "{\"as\":\"keys\"}")},
 };
 
@@ -719,6 +725,7 @@ static void test_texts(void)
         {list_inner, "[\"a\\u0000z\",\"az\\u0000\"]", "[\"a\\u0000z\"]"},
         {list_inner, "[\"a1z\",\"a1\",\"az\",\"b1z\",\"a\\\"z\"]",
          "[\"a1z\",\"az\",\"a\\\"z\"]"},
+        {list_ends, "[\"a1z\",\"a1\",\"z\"]", "[\"a1z\",\"z\"]"},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
