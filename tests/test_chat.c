@@ -1276,6 +1276,19 @@ static void test_left_stream_negotiation(void)
     CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
     check_member(&peer, 2, "driver", "ai-chat");
     script_close(&peer, client);
+    CHECK_IN("negotiation by a stream of half a line");
+    client = script_open(&peer, NULL);
+    script_reply(&peer, 404, no_driver[0].body);
+    script_typed_reply(&peer, 200, "application/x-ndjson",
+                       "{\"type\":\"text\",\"text\":\"Halo\"}");
+    script_reply(&peer, 200, HALO);
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_OK);
+    CHECK_INT(puter_stream_next(client, NULL), 1);
+    CHECK_INT(puter_stream_next(client, NULL), 0);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_OK);
+    check_member(&peer, 2, "driver", "ai-chat");
+    script_close(&peer, client);
     CHECK_IN("a stream that begins with a refusal");
     client = script_open(&peer, NULL);
     script_typed_reply(&peer, 200, "application/x-ndjson",
