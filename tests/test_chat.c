@@ -1487,6 +1487,12 @@ static const answer answers[] = {
              "\"cached_tokens\":2}}}",
      .text = "Halo",
      .usage = "- - 2 -"},
+    {.name = "tokens that have their number inside",
+     .body = "{\"success\":true,\"result\":{\"message\":\"Halo\",\"usage\":{"
+             "\"cache_read_input_tokens\":null,"
+             "\"prompt_tokens_details\":{\"cached_tokens\":5}}}}",
+     .text = "Halo",
+     .usage = "- - 5 -"},
     {.name = "tokens beyond number",
      .body = "{\"success\":true,\"result\":{\"message\":\"Halo\",\"usage\":["
              "{\"type\":\"prompt\",\"amount\":9223372036854775807},"
