@@ -2097,6 +2097,27 @@ static void test_pause_of_an_event_loop(void)
     script_close(&peer, client);
 }
 
+/* Until it is connected, it is told to wait as long as that may take. */
+static void test_connecting_in_an_event_loop(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    puter_request request = {0};
+    CHECK_IN("connecting in an event loop");
+    options.nonblocking = true;
+    options.connect_timeout_ms = 60000;
+    client = script_open(&peer, &options);
+    script_reply(&peer, 200, HALO);
+    peer.pauses = true;
+    request.prompt = "Halo";
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    CHECK_INT(puter_client_events(client), PUTER_WRITABLE);
+    CHECK(puter_client_deadline(client) > 30000);
+    CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    script_close(&peer, client);
+}
+
 /* ---- rounds of tools ---------------------------------------------------- */
 
 #define CALLS(list) \
@@ -2516,6 +2537,7 @@ int main(void)
     test_retries_of_each();
     test_no_time_to_retry();
     test_pause_of_an_event_loop();
+    test_connecting_in_an_event_loop();
     test_tool_round();
     test_tools_left();
     test_odd_tool_rounds();
