@@ -2019,6 +2019,9 @@ static void check_load(const puter_options *options, puter_result wanted,
     CHECK_INT(puter_session_load(client, path_to("session")), wanted);
     CHECK(strstr(puter_last_error(client)->message, says) != NULL);
     CHECK_INT(free_descriptor(), next);
+    if (wanted != PUTER_OK) /* nor is anything of it kept */
+        CHECK_INT(puter_session_save(client, path_to("copy")),
+                  PUTER_ERR_NOT_FOUND);
     puter_close(client);
 }
 
