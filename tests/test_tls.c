@@ -2098,6 +2098,7 @@ static void check_refused_files(puter_options options, const char *version)
 {
     const char *origin = options.api_origin;
     puter_client *client;
+    mode_t mode;
     CHECK_IN("a session's file, cut, %s", version);
     check_cuts(&options);
     CHECK_IN("a session's file, old, %s", version);
@@ -2106,11 +2107,11 @@ static void check_refused_files(puter_options options, const char *version)
     check_age(&options, INT64_MIN, PUTER_ERR_NOT_FOUND);
     check_age(&options, INT64_MAX, PUTER_ERR_NOT_FOUND);
     check_age(&options, time(NULL) - 86300, PUTER_OK);
-    CHECK_IN("a session's file, readable by others, %s", version);
-    CHECK_INT(chmod(path_to("session"), 0640), 0);
-    check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
-    CHECK_INT(chmod(path_to("session"), 0604), 0);
-    check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
+    CHECK_IN("a session's file, open to others, %s", version);
+    for (mode = 1; mode < 0100; mode *= 2) {
+        CHECK_INT(chmod(path_to("session"), 0600 | mode), 0);
+        check_load(&options, PUTER_ERR_NOT_FOUND, "only its owner");
+    }
     CHECK_INT(chmod(path_to("session"), 0600), 0);
     CHECK_IN("a session's file that is none, %s", version);
     client = puter_open(&options);
