@@ -907,6 +907,7 @@ static const struct {
     {"claude-3-opus-20240229", "claude", NULL},
     {"Claude-Sonnet-4", "claude", NULL},
     {"claude-3-5-sonnet", "claude", "claude-3-5-sonnet-latest"},
+    {"Claude-3-7-Sonnet", "claude", "claude-3-7-sonnet-latest"},
     {"claude-3-7-sonnet", "claude", "claude-3-7-sonnet-latest"},
     {"claude", "claude", "claude-3-7-sonnet-latest"},
     {"claude-3-5-sonnet-latest", "claude", NULL},
