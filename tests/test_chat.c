@@ -1075,6 +1075,9 @@ static const struct no_driver {
      "\"code\":\"no_implementation_available\",\"message\":\"interface\","
      "\"status\":502}}",
      true, PUTER_ERR_NOT_FOUND},
+    {"driver not found, told as the error alone", 404,
+     "{\"error\":\"Driver not found: x\",\"code\":\"not_found\"}",
+     true, PUTER_ERR_NOT_FOUND},
     {"ai-chat directly, with another status", 404,
      "{\"success\":false,\"error\":\"Calling ai-chat directly is not yet "
      "supported\"}",
