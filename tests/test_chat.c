@@ -1713,6 +1713,31 @@ static void test_error_codes(void)
     }
 }
 
+/* What there is to do about it. */
+static void test_error_advice(void)
+{
+    static const struct {
+        int status;
+        puter_result result;
+        const char *advice;
+    } rows[] = {
+        {400, PUTER_ERR_REQUEST, "; change the request"},
+        {401, PUTER_ERR_AUTH, "; sign in to Puter again"},
+        {402, PUTER_ERR_FUNDS, "; add credit or choose a cheaper model"},
+        {403, PUTER_ERR_REFUSED, "; confirm the account"},
+        {404, PUTER_ERR_NOT_FOUND, "; check the model"},
+        {429, PUTER_ERR_RATE, "; wait a little and try again"},
+        {500, PUTER_ERR_SERVICE, "; try again later"},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        CHECK_IN("advice for %d", rows[i].status);
+        check_failure(rows[i].status, "application/json",
+                      "{\"message\":\"no\"}", rows[i].result, "",
+                      rows[i].advice);
+    }
+}
+
 static void test_other_failures(void)
 {
     static const char json[] = "application/json", html[] = "text/html";
@@ -2122,6 +2147,7 @@ static void test_connecting_in_an_event_loop(void)
     CHECK_INT(puter_client_events(client), PUTER_WRITABLE);
     CHECK(puter_client_deadline(client) > 30000);
     CHECK_INT(puter_stream_end(client, NULL), PUTER_OK);
+    CHECK_INT(puter_client_events(client), 0);
     script_close(&peer, client);
 }
 
@@ -2531,6 +2557,7 @@ int main(void)
     test_answers();
     test_asked_for_fake();
     test_error_codes();
+    test_error_advice();
     test_other_failures();
     test_retry_after();
     test_retry_after_of_a_page();
