@@ -5,6 +5,10 @@
 #define HALO \
     "{\"success\":true,\"result\":{\"message\":{\"content\":\"Halo\"}}}"
 #define REFUSED "{\"code\":\"too_many_requests\"}"
+#define TWO_CALLS \
+    "{\"success\":true,\"result\":{\"message\":{\"content\":[" \
+    "{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"wait\"}," \
+    "{\"type\":\"tool_use\",\"id\":\"b\",\"name\":\"wait\"}]}}}"
 
 static void check_ask(torture_client *it, puter_result wanted)
 {
@@ -73,6 +77,98 @@ static void test_progress(bool secure)
     torture_close(&it);
 }
 
+static bool pass_time_in_handshake(void *user)
+{
+    const torture_client *it = (const torture_client *)user;
+    if (it->client->phase == PUTER__PHASE_HANDSHAKE)
+        torture.now += 100;
+    return false;
+}
+
+/* A handshake's time is none of the silence that may follow it. */
+static void test_slow_handshake(void)
+{
+    torture_client it = {0};
+    CHECK_IN("a slow handshake");
+    it.pauses = true;
+    torture_open(&it, NULL, true);
+    it.client->options.idle_timeout_ms = 50;
+    it.client->options.cancelled = pass_time_in_handshake;
+    it.client->options.user = &it;
+    script_reply(&it.peer, 200, HALO);
+    check_ask(&it, PUTER_OK);
+    torture_close(&it);
+}
+
+/* However often an event loop calls, connecting takes no longer. */
+static void test_loop_that_connects(void)
+{
+    static const puter_request request = {.prompt = "Halo"};
+    puter_options options = {.nonblocking = true};
+    torture_client it = {0};
+    int64_t before;
+    int result, calls = 0;
+    CHECK_IN("a loop that connects");
+    torture_open(&it, &options, false);
+    script_current(&it.peer)->open_result = PUTER_WANT_WRITE;
+    before = torture.now;
+    CHECK_INT(puter_stream_begin(it.client, &request), PUTER_WAIT);
+    while ((result = puter_stream_next(it.client, NULL)) == PUTER_WAIT &&
+           ++calls < 1000)
+        torture.now += 100;
+    CHECK_INT(result, PUTER_ERR_TIMEOUT);
+    CHECK_INT(torture.now - before, 15000);
+    CHECK_INT(puter_stream_end(it.client, NULL), PUTER_ERR_TIMEOUT);
+    torture_close(&it);
+}
+
+/* Who asks for the next event late waits no longer for what has been silent
+ * meanwhile. */
+static void test_late_caller(void)
+{
+    static const puter_request request = {.prompt = "Halo"};
+    torture_client it = {0};
+    int64_t before;
+    CHECK_IN("a late caller");
+    torture_open(&it, NULL, false);
+    it.client->options.idle_timeout_ms = 60000;
+    script_current(&it.peer);
+    before = torture.now;
+    CHECK_INT(puter_stream_begin(it.client, &request), PUTER_OK);
+    torture.now += 40000;
+    CHECK_INT(puter_stream_next(it.client, NULL), PUTER_ERR_TIMEOUT);
+    CHECK_INT(torture.now - before, 60000);
+    CHECK_INT(puter_stream_end(it.client, NULL), PUTER_ERR_TIMEOUT);
+    torture_close(&it);
+}
+
+static int take_long(void *user, const puter_tool_call *call,
+                     puter_writer *result)
+{
+    (void)user;
+    (void)call;
+    (void)result;
+    torture.now += 400000;
+    return 0;
+}
+
+/* A tool's time is no silence, for the next tool nor for the service. */
+static void test_slow_tools(void)
+{
+    static const puter_tool tool = {.name = "wait", .call = take_long};
+    puter_request request = {
+        .prompt = "Halo", .tools = &tool, .tool_count = 1};
+    torture_client it = {0};
+    CHECK_IN("slow tools");
+    torture_open(&it, NULL, false);
+    script_reply(&it.peer, 200, TWO_CALLS);
+    script_next_connection(&it.peer);
+    script_reply(&it.peer, 200, HALO);
+    CHECK_INT(puter_chat(it.client, &request, NULL), PUTER_OK);
+    CHECK_INT(it.peer.request_count, 2);
+    torture_close(&it);
+}
+
 /* Once something of a reply has come. */
 static bool is_cancelled(void *user)
 {
@@ -83,6 +179,51 @@ static bool never(void *user)
 {
     (void)user;
     return false;
+}
+
+/* A client that is cancelled as soon as it is in a phase. */
+typedef struct phase_end {
+    const puter_client *client;
+    puter__phase phase;
+    const char *stage;
+} phase_end;
+
+static bool is_in_phase(void *user)
+{
+    const phase_end *it = (const phase_end *)user;
+    return it->client->phase == it->phase;
+}
+
+/* A failure says where it met the exchange. */
+static void test_stages(void)
+{
+    static const puter_tool tool = {.name = "wait", .call = take_long};
+    static const puter_request request = {
+        .prompt = "Halo", .tools = &tool, .tool_count = 1};
+    static const phase_end rows[] = {
+        {NULL, PUTER__PHASE_PAUSE, "cancelled: waiting"},
+        {NULL, PUTER__PHASE_CONNECT, "cancelled: connecting"},
+        {NULL, PUTER__PHASE_HANDSHAKE, "cancelled: the TLS handshake"},
+        {NULL, PUTER__PHASE_SEND, "cancelled: sending the request"},
+        {NULL, PUTER__PHASE_RECEIVE, "cancelled: waiting for the reply"},
+        {NULL, PUTER__PHASE_REPLIED, "cancelled: running tools"},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(rows); i++) {
+        torture_client it = {0};
+        phase_end end = rows[i];
+        CHECK_IN("%s", end.stage);
+        it.pauses = true;
+        torture_open(&it, NULL, true);
+        end.client = it.client;
+        it.client->options.cancelled = is_in_phase;
+        it.client->options.user = &end;
+        script_reply(&it.peer, 429, REFUSED);
+        script_reply(&it.peer, 200, TWO_CALLS);
+        CHECK_INT(puter_chat(it.client, &request, NULL), PUTER_ERR_CANCELLED);
+        CHECK_STR(puter_last_error(it.client)->message, end.stage);
+        torture_close(&it);
+    }
 }
 
 /* What went wrong on a connection does not go on on it: an answer that comes
@@ -390,6 +531,11 @@ int main(void)
         test_advice(secure);
         secure = !secure;
     } while (secure);
+    test_slow_handshake();
+    test_loop_that_connects();
+    test_late_caller();
+    test_slow_tools();
+    test_stages();
     test_pauses();
     test_asked_pauses();
     test_lost_again();
