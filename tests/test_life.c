@@ -203,6 +203,7 @@ static void test_stages(void)
     static const phase_end rows[] = {
         {NULL, PUTER__PHASE_PAUSE, "cancelled: waiting"},
         {NULL, PUTER__PHASE_CONNECT, "cancelled: connecting"},
+        {NULL, PUTER__PHASE_TUNNEL, "cancelled: asking the proxy"},
         {NULL, PUTER__PHASE_HANDSHAKE, "cancelled: the TLS handshake"},
         {NULL, PUTER__PHASE_SEND, "cancelled: sending the request"},
         {NULL, PUTER__PHASE_RECEIVE, "cancelled: waiting for the reply"},
@@ -211,10 +212,13 @@ static void test_stages(void)
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
         torture_client it = {0};
+        puter_options options = {0};
         phase_end end = rows[i];
         CHECK_IN("%s", end.stage);
         it.pauses = true;
-        torture_open(&it, NULL, true);
+        if (end.phase == PUTER__PHASE_TUNNEL)
+            options.proxy = "127.0.0.1:2";
+        torture_open(&it, &options, true);
         end.client = it.client;
         it.client->options.cancelled = is_in_phase;
         it.client->options.user = &end;
