@@ -769,6 +769,9 @@ static void test_compaction_of_rounds(void)
         "\"encrypted_content\":\"x\"}}}",
         CLAUDE("{\"type\":\"compaction\",\"encrypted_content\":\"x\"},"
                USE("c1", "time", "{}")),
+        "{\"success\":true,\"result\":{\"message\":{\"content\":["
+        USE("c1", "time", "{}") "],\"compaction\":{\"type\":\"compaction\","
+        "\"encrypted_content\":\"x\"}}}}",
     };
     size_t i;
     for (i = 0; i < 2 * COUNT(says); i++) {
