@@ -1485,6 +1485,13 @@ static const answer answers[] = {
      .text = "Halo",
      .service = "ai-chat",
      .usage = "1 2 - -"},
+    {.name = "a picture as a block, tokens by another name",
+     .body = "{\"success\":true,\"result\":{\"message\":{\"content\":["
+             "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:x\"}}]},"
+             "\"usage\":{\"cache_read_input_tokens\":3}}}",
+     .text = "",
+     .images = "data:x;",
+     .usage = "- - 3 -"},
     {.name = "tokens that cannot be",
      .body = "{\"success\":true,\"result\":{\"message\":\"Halo\",\"usage\":{"
              "\"prompt_tokens\":-1,\"completion_tokens\":\"7\","
