@@ -1791,6 +1791,8 @@ static void test_other_failures(void)
         {"a code that is no word", 500, json,
          "{\"message\":\"Words\",\"code\":\"no word\"}", PUTER_ERR_SERVICE,
          "Words"},
+        {"what HTML may be forbidden for", 403, html, "<h1>Forbidden</h1>",
+         PUTER_ERR_REFUSED, "; the service may want another origin_header"},
         {"HTML, forbidden", 403, html, "<html><h1>Forbidden</h1></html>",
          PUTER_ERR_REFUSED, "Forbidden"},
         {"plain text, forbidden", 403, html, "Forbidden", PUTER_ERR_REFUSED,
