@@ -674,6 +674,19 @@ static void test_long_numbers(void)
     CHECK(number_of(text) == 0.7);
 }
 
+/* Zeros beyond count, which the exponent makes up for. */
+static void test_zeros(void)
+{
+    enum { ZEROS = 1000000 };
+    static char text[ZEROS + 16] = "0.";
+    CHECK_IN("a million zeros");
+    memset(text + 2, '0', ZEROS);
+    memcpy(text + 2 + ZEROS, "1e1000001", 10);
+    CHECK(number_of(text) == 1.0);
+    memcpy(text + 2 + ZEROS, "1e1000000", 10);
+    CHECK(number_of(text) == 0.1);
+}
+
 /* Halfway between two doubles, in as many digits as that can take: (2^54 - 1) *
  * 2^-1075, to be rounded to even. The last digit decides. */
 static void test_longest_half(void)
@@ -1200,6 +1213,7 @@ int main(void)
     test_walking();
     test_doubles();
     test_long_numbers();
+    test_zeros();
     test_longest_half();
     test_integers();
     test_write_strings();
