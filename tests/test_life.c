@@ -449,15 +449,17 @@ static void test_advice(bool secure)
     static const struct {
         puter_result (*ask)(puter_client *client);
         const char *says; /* before the silence */
-        const char *advice;
+        const char *advice, *stage;
     } rows[] = {
-        {ask_model, "", "a model may have run"},
-        {ask_model, "HTTP/1.1 100 Continue\r\n\r\n", "a model may have run"},
-        {ask_model, "HTTP/1.1 200 OK\r\n", "cut short"},
+        {ask_model, "", "a model may have run", ", waiting for the reply;"},
+        {ask_model, "HTTP/1.1 100 Continue\r\n\r\n", "a model may have run",
+         ", waiting for the reply;"},
+        {ask_model, "HTTP/1.1 200 OK\r\n", "cut short",
+         ", waiting for the reply;"},
         {ask_model, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
-         "cut short"},
-        {ask_version, "", "try again"},
-        {set_key, "", "it may have been done"},
+         "cut short", ", reading the reply;"},
+        {ask_version, "", "try again", ", waiting for the reply;"},
+        {set_key, "", "it may have been done", ", waiting for the reply;"},
     };
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
@@ -474,6 +476,7 @@ static void test_advice(bool secure)
         CHECK_INT(rows[i].ask(it.client), PUTER_ERR_TIMEOUT);
         said = strstr(puter_last_error(it.client)->message, "allow more time");
         CHECK(said && strstr(said, rows[i].advice));
+        CHECK(strstr(puter_last_error(it.client)->message, rows[i].stage));
         torture_close(&it);
     }
 }
