@@ -4775,7 +4775,7 @@ static const char *puter__stage(const puter_client *client)
         "reading the reply", "running tools",     "waiting",
     };
     return client->phase == PUTER__PHASE_RECEIVE &&
-                   client->http.state <= PUTER__HEADER
+                   client->http.state < PUTER__HEADER
                ? "waiting for the reply"
                : stages[client->phase];
 }

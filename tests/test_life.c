@@ -455,7 +455,7 @@ static void test_advice(bool secure)
         {ask_model, "HTTP/1.1 100 Continue\r\n\r\n", "a model may have run",
          ", waiting for the reply;"},
         {ask_model, "HTTP/1.1 200 OK\r\n", "cut short",
-         ", waiting for the reply;"},
+         ", reading the reply;"},
         {ask_model, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
          "cut short", ", reading the reply;"},
         {ask_version, "", "try again", ", waiting for the reply;"},
