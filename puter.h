@@ -8048,10 +8048,8 @@ static int puter__next(puter_client *client, puter_event *event)
             if (result < 0)
                 result = puter__recover(client, result);
         }
-        if (result < 0 && client->phase != PUTER__PHASE_FAILED) {
-            puter__disconnect(client);
-            puter__give_up(client);
-        }
+        if (result < 0 && client->phase != PUTER__PHASE_FAILED)
+            puter__give_up(client); /* a round of tools; the connection stays */
     }
 }
 

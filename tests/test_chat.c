@@ -2327,6 +2327,7 @@ static void test_odd_tool_rounds(void)
     CHECK_STR(reply.turns, "");
     puter_reply_free(&reply);
     CHECK_INT(peer.request_count, 4);
+    CHECK_INT(peer.opens, 1); /* it was never the connection that failed */
     script_close(&peer, client);
 }
 
