@@ -342,6 +342,8 @@ static const flood edges[] = {
      "40\r\n" BODY "\r\n0\r\n\r\n", 30, PUTER_ERR_PROTOCOL},
     {"extensions", OK JSON CHUNKED END, "1;" X_100 "\r\n \r\n", CHUNKS, 195,
      PUTER_ERR_LIMIT},
+    {"16 KB of framing", OK JSON CHUNKED END "1", " ",
+     "\r\n \r\n1;" X_100 "\r\n \r\n" CHUNKS, 16317, PUTER_ERR_LIMIT},
 };
 
 static void test_edges(void)
