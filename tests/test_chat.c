@@ -80,6 +80,8 @@ static void test_origins(void)
          "/base/drivers/call", "example.org", "https://example.org"},
         {"https://api.3com", "api.3com", 443, "/drivers/call", "api.3com",
          "https://3com"},
+        {"https://apis.my_host", "apis.my_host", 443, "/drivers/call",
+         "apis.my_host", "https://apis.my_host"},
         {"http://localhost", "localhost", 80, "/drivers/call", "localhost",
          "http://localhost"},
         {"http://[::1]:4100", "::1", 4100, "/drivers/call", "[::1]:4100",
@@ -858,7 +860,7 @@ static void test_long_origins(void)
 static void test_plain_origins(void)
 {
     static const char *const fine[] = {
-        "http://localhost", "http://LOCALHOST:8080", "http://a.b.localhost",
+        "http://localhost", "HTTP://LOCALHOST:8080", "http://a.b.localhost",
         "http://127.0.0.1", "http://127.255.255.254", "http://[::1]"};
     puter_options options = {0};
     size_t i;
