@@ -824,6 +824,20 @@ static void test_refused_origins(void)
     }
 }
 
+/* A password in one is not told. */
+static void test_origin_with_password(void)
+{
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
+    CHECK_IN("origin with a password");
+    options.api_origin = "https://joe:s3cret@example.org";
+    client = script_open(&peer, &options);
+    CHECK_INT(puter_ask(client, NULL, "Halo", NULL), PUTER_ERR_ARGUMENT);
+    CHECK(!strstr(puter_last_error(client)->message, "s3cret"));
+    script_close(&peer, client);
+}
+
 /* What fits just fits, and what does not is refused. */
 static void test_long_origins(void)
 {
@@ -2553,6 +2567,7 @@ int main(void)
     test_refused_sizes();
     test_refused_heads();
     test_refused_origins();
+    test_origin_with_password();
     test_long_origins();
     test_plain_origins();
     test_no_token();
