@@ -183,8 +183,11 @@ static void test_arguments(void)
     puter_request request = {0};
     CHECK_IN("arguments");
     request.prompt = "Halo";
+    request.max_tokens = -1;
+    request.temperature = strtod("nan", NULL); /* which is not sent */
     check_args(&request, "{" MESSAGES "}");
     request.has_temperature = true;
+    request.temperature = 0;
     check_args(&request, "{" MESSAGES ",\"temperature\":0}");
     request.temperature = 0.7;
     request.max_tokens = 100;
