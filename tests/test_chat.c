@@ -703,6 +703,7 @@ static void test_refused_tools(void)
 {
     puter_tool tool = {0};
     puter_tool_call calls[2] = {{"c1", "f", "{\"a\":"}, {"c2", "f", "{}"}};
+    puter_tool_call list = {"c1", "f", "[]"};
     puter_message message = {0};
     puter_request request = {0};
     CHECK_IN("refused tools");
@@ -724,9 +725,14 @@ static void test_refused_tools(void)
     for (message.tool_call_count = 1; message.tool_call_count <= 2;
          message.tool_call_count++)
         check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    message.tool_calls = &list;
+    message.tool_call_count = 1;
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
     message.tool_call_count = 0;
     message.role = "tool"; /* that answers no call */
     message.content = "22 C";
+    check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
+    message.tool_call_id = "";
     check_refused(NULL, &request, PUTER_ERR_ARGUMENT);
 }
 
