@@ -1490,9 +1490,16 @@ static const answer answers[] = {
      .text = "Halo"},
     {.name = "odd elements",
      .body = "{\"success\":true,\"result\":{\"message\":{\"content\":\"Halo\","
-             "\"tool_calls\":[null,5],\"images\":[null,{\"image_url\":3}]},"
+             "\"tool_calls\":[null,5,{\"name\":7}],"
+             "\"images\":[null,{\"image_url\":3}]},"
              "\"usage\":[null,3,{\"type\":\"prompt\"}]}}",
      .text = "Halo"},
+    {.name = "another role, and keys with escapes",
+     .body = "{\"success\":true,\"result\":{\"message\":{"
+             "\"r\\u006fle\":\"model\",\"c\\u006fntent\":\"Halo\","
+             "\"c\\u006fnten\":\"no\",\"c\\u006fntents\":\"no\"}}}",
+     .text = "Halo",
+     .role = "model"},
     {.name = "an empty answer",
      .body = "{\"success\":true,\"result\":{\"message\":{\"content\":\"\"}}}",
      .text = ""},
