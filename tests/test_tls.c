@@ -1201,6 +1201,7 @@ static void test_flood(void)
     static const puter_request request = {.prompt = "Halo"};
     puter_options options = own_options();
     puter_client *client;
+    size_t given;
     int i;
     options.api_origin = "https://" HOST;
     options.transport = &transport;
@@ -1211,7 +1212,9 @@ static void test_flood(void)
         memset(&flood, 0, sizeof flood);
         client = puter_open(&options);
         CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+        given = flood.given;
         CHECK_INT(puter_stream_next(client, NULL), PUTER_WAIT);
+        CHECK(flood.given > given); /* each call reads on */
         flood.cancel = i == 1;
         machine.later = i == 0 ? 16 : 0;
         CHECK_INT(puter_stream_next(client, NULL),
