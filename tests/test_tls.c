@@ -1692,6 +1692,15 @@ static struct rlimit allow_descriptors(int count)
     return before;
 }
 
+/* How many are open, of the first ones. */
+static int count_descriptors(void)
+{
+    int i, count = 0;
+    for (i = 0; i < 100; i++)
+        count += fcntl(i, F_GETFD) >= 0;
+    return count;
+}
+
 static void put_in_environment(const char *variable, const char *name)
 {
     if (name)
@@ -1702,6 +1711,7 @@ static void try_place(const struct place *p)
 {
     puter_options options = own_options();
     struct rlimit before;
+    int open_before = count_descriptors();
     CHECK_IN("%s", p->name);
     put_in_environment("SSL_CERT_FILE", p->ssl_cert_file);
     put_in_environment("SSL_CERT_DIR", p->ssl_cert_dir);
@@ -1716,6 +1726,7 @@ static void try_place(const struct place *p)
     before = allow_descriptors(p->left > 0 ? p->left : 100);
     check_store(&options, p->result, p->says);
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+    CHECK_INT(count_descriptors(), open_before);
     machine.alien = machine.allied = machine.bare = false;
     unsetenv("SSL_CERT_FILE");
     unsetenv("SSL_CERT_DIR");
