@@ -1617,6 +1617,7 @@ static void test_stores(void)
 #define PUT_ASIDE WRONG_DIRECTORY "/.root.pem"
 #define EMPTY_DIRECTORY "empty"
 #define MISSING "missing"
+#define UNREADABLE EMPTY_DIRECTORY "/.memory"
 #define UNFOUND .result = PUTER_ERR_CERT, .says = {MISSING, "ca_file"}
 
 static const struct place {
@@ -1653,7 +1654,8 @@ static const struct place {
     {.name = "only ca_data, where there are both", .ca_data = &namesake,
      .ca_file = RIGHT_FILE, UNTRUSTED},
     {.name = "ca_data of size 0, and ca_file", .ca_data = &the_root,
-     .no_size = true, .ca_file = RIGHT_FILE, EMPTY},
+     .no_size = true, .ca_file = RIGHT_FILE, .result = PUTER_ERR_CERT,
+     .says = {"ca_data holds no CA certificate"}},
     {.name = "an empty $SSL_CERT_FILE", .ssl_cert_file = "",
      .ssl_cert_dir = RIGHT_DIRECTORY},
     {.name = "both empty", .ssl_cert_file = "", .ssl_cert_dir = "",
@@ -1673,6 +1675,10 @@ static const struct place {
     {.name = "a directory for whose files there is none",
      .ca_file = RIGHT_DIRECTORY, .left = 2, .result = PUTER_ERR_CERT,
      .says = {RIGHT_DIRECTORY, "set ca_file"}},
+#ifdef __linux__
+    {.name = "a file that cannot be read", .ca_file = UNREADABLE,
+     .result = PUTER_ERR_CERT, .says = {UNREADABLE, "set ca_file"}},
+#endif
     {.name = "no environment", .no_environment = true,
      .ssl_cert_file = RIGHT_FILE, .ssl_cert_dir = RIGHT_DIRECTORY,
      .result = PUTER_ERR_CERT}, /* the system's store has no such root */
@@ -1759,6 +1765,7 @@ static void make_places(void)
         write_file(clutter[i], &notes);
     CHECK_INT(symlink("nowhere", path_to(CLUTTER_LINK)), 0);
     CHECK_INT(mkfifo(path_to(CLUTTER_PIPE), 0600), 0); /* nobody writes it */
+    CHECK_INT(symlink("/proc/self/mem", path_to(UNREADABLE)), 0);
     free(root.bytes);
     free(other.bytes);
     free(notes.bytes);
@@ -1771,6 +1778,7 @@ static void remove_places(void)
         unlink(path_to(clutter[i]));
     unlink(path_to(CLUTTER_LINK));
     unlink(path_to(CLUTTER_PIPE));
+    unlink(path_to(UNREADABLE));
     unlink(path_to(RIGHT_FILE));
     unlink(path_to(WRONG_FILE));
     unlink(path_to(PUT_ASIDE));
