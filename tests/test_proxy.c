@@ -552,6 +552,8 @@ static void test_exceptions(void)
         {"puter.com:8443", "https://api.puter.com:8443", true},
         {"192.0.2.7", "https://192.0.2.7", true},
         {"2001:db8::1", "https://[2001:db8::1]", true},
+        {"2001:db8::", "https://[2001:db8::]", true},
+        {"1::", "https://[1::]", true},
         {"[2001:db8::1]", "https://[2001:db8::1]", true},
         {"[2001:db8::1]:8443", "https://[2001:db8::1]:8443", true},
         {"puter.com:8443", "https://api.puter.com", false},
