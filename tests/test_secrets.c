@@ -378,10 +378,10 @@ static void test_proxies(void)
 }
 
 /* What the proxy was asked is gone before its buffer serves again, and has not
- * been moved, however long the service's name is. */
+ * been moved, however long the service's name and the password are. */
 static void test_proxy_hosts(void)
 {
-    char refusal[3000], origin[128], name[64];
+    char refusal[3000], origin[128], proxy[128], name[64];
     int length;
     memset(name, 'x', sizeof name);
     memset(refusal, 'x', sizeof refusal);
@@ -395,7 +395,9 @@ static void test_proxy_hosts(void)
         snprintf(origin, sizeof origin, "https://%.*s", length, name);
         options.token = TOKEN_TEXT;
         options.api_origin = origin;
-        options.proxy = "http://" USER ":" PASSWORD_TEXT "@proxy.example:3128";
+        snprintf(proxy, sizeof proxy, "http://" USER ":" PASSWORD_TEXT
+                 "%.*s@p:3128", length, name);
+        options.proxy = proxy;
         peer.secure = true;
         script_raw(&peer, "HTTP/1.1 200 OK\r\n\r\n", 19);
         script_reply(&peer, 400, refusal);
