@@ -793,10 +793,12 @@ static void test_reply_while_sending(void)
 {
     static const char early[] = "HTTP/1.1 413 Too large\r\n" JSON
                                 "Content-Length: 2\r\n\r\n{}";
+    puter_options options = {0};
+    script peer = {0};
+    puter_client *client;
     int cut;
     for (cut = SCRIPT_WHOLE; cut <= SCRIPT_BYTES; cut++) {
-        script peer = {0};
-        puter_client *client = script_open(&peer, NULL);
+        client = script_open(&peer, NULL);
         CHECK_IN("reply while sending, cut %d", cut);
         script_raw(&peer, early, sizeof early - 1);
         script_next_connection(&peer);
@@ -810,6 +812,13 @@ static void test_reply_while_sending(void)
         CHECK_INT(peer.opens, 2);
         script_close(&peer, client);
     }
+    CHECK_IN("half a reply while sending");
+    options.idle_timeout_ms = 20;
+    client = script_open(&peer, &options);
+    script_raw(&peer, early, sizeof early - 3);
+    CHECK_INT(ask_at_length(&peer, client), PUTER_ERR_TIMEOUT);
+    CHECK(peer.requests[0].length < 2000);
+    script_close(&peer, client);
 }
 
 /* Any other reply that begins so early leaves the rest to be sent, and is read
