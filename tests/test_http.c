@@ -861,15 +861,20 @@ static void test_answer_while_sending(void)
 static void test_lost_while_sending(void)
 {
     static const char reply[] = OK JSON END BODY;
-    script peer = {0};
-    puter_client *client = script_open(&peer, NULL);
-    CHECK_IN("an answer up to a failed write");
-    script_raw(&peer, reply, sizeof reply - 1);
-    script_current(&peer)->write_result = PUTER_ERR_CLOSED;
-    script_current(&peer)->end = SCRIPT_CLEAN;
-    CHECK_INT(ask_at_length(&peer, client), PUTER_ERR_CLOSED);
-    script_check_failure(client, PUTER_ERR_CLOSED);
-    script_close(&peer, client);
+    int slow;
+    for (slow = 0; slow < 2; slow++) {
+        script peer = {0};
+        puter_client *client = script_open(&peer, NULL);
+        CHECK_IN("an answer up to a failed write, slow %d", slow);
+        script_raw(&peer, reply, sizeof reply - 1);
+        script_current(&peer)->write_result = PUTER_ERR_CLOSED;
+        script_current(&peer)->end = SCRIPT_CLEAN;
+        CHECK_INT(slow ? ask_at_length(&peer, client)
+                       : puter_ask(client, "gpt-4", "Halo", NULL),
+                  PUTER_ERR_CLOSED);
+        script_check_failure(client, PUTER_ERR_CLOSED);
+        script_close(&peer, client);
+    }
 }
 
 /* What comes early and is no reply, or breaks off: either is told. */
