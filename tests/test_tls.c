@@ -1454,6 +1454,19 @@ static void put_text_between(script_bytes *store)
     add_text(store, "-----BEGIN\n");
 }
 
+static void put_commented(script_bytes *store)
+{
+    script_bytes plain = {0};
+    size_t i;
+    put_root(&plain);
+    for (i = 0; i < plain.length; i++) {
+        if (i == 0 || plain.bytes[i - 1] == '\n')
+            add_text(store, "# ");
+        script_append(store, plain.bytes + i, 1);
+    }
+    free(plain.bytes);
+}
+
 static void put_no_last_line_end(script_bytes *store)
 {
     put_root(store);
@@ -1554,6 +1567,7 @@ static const struct store_row {
     {.name = "half a root", .put = put_cut, EMPTY},
     {.name = "DER without its last byte", .put = put_cut_der,
      .memory_only = true, EMPTY},
+    {.name = "a root in a comment", .put = put_commented, EMPTY},
     {.name = "nothing", .put = put_nothing, EMPTY},
     {.name = "garbage", .put = put_garbage, EMPTY},
     {.name = "garbage in PEM", .put = put_garbage_in_pem, EMPTY},
