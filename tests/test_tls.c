@@ -1963,12 +1963,15 @@ static void test_kept_sessions(const char *version)
 static void test_failed_sessions(const char *version)
 {
     puter_options options = own_options();
-    puter_client *client = begin_sessions(version, 3, false, &options);
+    puter_client *client = begin_sessions(version, 4, false, &options);
     CHECK_IN("sessions behind a failure, %s", version);
     client->own.write = write_between;
     ask_whole(client);
     between.gone = true;
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
+    machine.broken = MBEDTLS_ERR_SSL_BAD_INPUT_DATA; /* is not why */
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_TLS);
+    machine.broken = 0;
     ask_whole(client);
     end_sessions(client, 0);
 }
