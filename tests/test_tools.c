@@ -708,6 +708,22 @@ static void test_thoughts_of_rounds(void)
     bench_close(&it);
 }
 
+/* Half a character that ends one round is no part of the next. */
+static void test_half_a_character_of_rounds(void)
+{
+    bench it;
+    puter_reply reply;
+    CHECK_IN("half a character of rounds");
+    bench_open(&it, NULL);
+    script_typed_reply(&it.peer, 200, LINES,
+                       USE("c1", "time", "{}") "\n" TEXT("One\\ud83d") "\n");
+    script_typed_reply(&it.peer, 200, LINES, TEXT("Two") "\n");
+    CHECK_INT(ask(&it, true, &reply), PUTER_OK);
+    CHECK_STR(reply.text, "Two");
+    puter_reply_free(&reply);
+    bench_close(&it);
+}
+
 /* What is not kept for the caller is still the model's own turn. */
 static void test_discarded_stream(void)
 {
@@ -1225,6 +1241,7 @@ int main(void)
     test_endless_debt();
     test_streams();
     test_thoughts_of_rounds();
+    test_half_a_character_of_rounds();
     test_discarded_stream();
     test_ended_early();
     test_compaction_of_rounds();
