@@ -484,7 +484,7 @@ static void test_bad_arguments(void)
         call.arguments = arguments[i];
         reply.tool_calls = &call;
         puter_history_add(&history, "user", "Halo");
-        puter_history_add_reply(&history, &reply);
+        CHECK_INT(puter_history_add_reply(&history, &reply), PUTER_OK);
         check_whole(&history);
         out = saved(&history);
         CHECK_STR(judge(out.text), "");
