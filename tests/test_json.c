@@ -467,6 +467,9 @@ static void test_paths(void)
         {"a[]", PUTER_MISSING},
         {"a[0", PUTER_MISSING},
         {"a[0]b", PUTER_MISSING},
+        {"a[1b[0]", PUTER_MISSING},
+        {"e.", PUTER_OBJECT},
+        {"e..", PUTER_NULL},
         {"a[1]b", PUTER_MISSING},
         {"a.0", PUTER_MISSING},
         {"a.b", PUTER_MISSING},
@@ -481,7 +484,7 @@ static void test_paths(void)
     };
     puter_json *json = parse_text(
         "{\"a\":[1,{\"b\":[[true,null,\"deep\"]]}],\"n\":null,\"t\":true,"
-        "\"o\":{\"p\":{\"q\":7}}}");
+        "\"o\":{\"p\":{\"q\":7}},\"e\":{\"\":{\"\":null}}}");
     size_t i;
     for (i = 0; i < COUNT(rows); i++) {
         CHECK_IN("path %s", rows[i].path);
@@ -526,6 +529,10 @@ static void test_other_types(void)
     CHECK_IN("a string that looks true");
     json = parse_text("\"true\"");
     CHECK(!puter_json_bool(puter_json_root(json)));
+    puter_json_free(json);
+    CHECK_IN("an array that looks like an object");
+    json = parse_text("[\"a\",1]");
+    CHECK_INT(puter_json_type(get(json, "a")), PUTER_MISSING);
     puter_json_free(json);
 }
 
