@@ -336,6 +336,8 @@ static const flood edges[] = {
     {"a line of 16 KB", OK JSON SIZED "X: ", "x", "\r\n" END BODY, 16384 - 5,
      PUTER_ERR_LIMIT},
     {"lines", OK JSON SIZED, "X:\r\n", END BODY, 996, PUTER_ERR_LIMIT},
+    {"long lines", OK JSON SIZED, "X:" X_1000 "\r\n", END BODY, 917,
+     PUTER_ERR_LIMIT},
     {"interim replies", "", "HTTP/1.1 102 Processing\r\n\r\n",
      OK JSON SIZED END BODY, 16, PUTER_ERR_LIMIT},
     {"zeros before a chunk's size", OK JSON CHUNKED END, "0",
