@@ -893,8 +893,8 @@ static struct {
     puter_client *client;
     bool narrow;   /* the connection takes no whole record at once */
     bool stuck;    /* nor, after the first, anything more */
-    bool gone;     /* it takes nothing, and is lost, */
-    bool nothing;  /* which a write of no byte says */
+    bool gone;     /* it takes nothing, and is lost: */
+    int gives;     /* what writing to it comes to */
     bool forges;   /* it has read what nobody sent */
     bool ends;     /* it has read the end, and has room again */
     bool ticket;   /* what it reads first is awaited */
@@ -922,7 +922,7 @@ static int write_between(void *ctx, const void *data, size_t size)
     }
     if (between.gone) {
         between.gone = false; /* as the next connection is not */
-        return between.nothing ? 0 : PUTER_ERR_CLOSED;
+        return between.gives;
     }
     if (between.narrow && between.client->phase == PUTER__PHASE_SEND) {
         int writes = between.writes++;
@@ -1000,6 +1000,7 @@ static void test_lost_while_sending(const char *version, bool forged)
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
     between.narrow = between.forges = forged;
     between.gone = !forged;
+    between.gives = PUTER_ERR_CLOSED;
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL),
               forged ? PUTER_ERR_TLS : PUTER_OK);
     if (forged)
@@ -1133,15 +1134,16 @@ static void test_slow_record(const char *version)
 }
 
 /* The end of a connection is told, whatever became of the one before. */
-static void test_farewell(const char *version, bool nothing)
+static void test_farewell(const char *version, int gives,
+                          puter_result wanted)
 {
     puter_client *client;
     peer_job job = {.reply = ANSWER, .again = 1, .more = 1};
     CHECK_IN("farewell, %s", version);
     client = begin_between(version, &job);
     between.gone = true;
-    between.nothing = nothing;
-    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
+    between.gives = gives;
+    CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), wanted);
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_OK);
     puter_close(client);
     CHECK(peer_end(&server));
@@ -1968,6 +1970,7 @@ static void test_failed_sessions(const char *version)
     client->own.write = write_between;
     ask_whole(client);
     between.gone = true;
+    between.gives = PUTER_ERR_CLOSED;
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_CLOSED);
     machine.broken = MBEDTLS_ERR_SSL_BAD_INPUT_DATA; /* is not why */
     CHECK_INT(puter_ask(client, "gpt-4", "Halo", NULL), PUTER_ERR_TLS);
@@ -2390,8 +2393,9 @@ int main(void)
         test_refused_behind(versions[i]);
         test_slow_caller(versions[i]);
         test_slow_record(versions[i]);
-        test_farewell(versions[i], false);
-        test_farewell(versions[i], true);
+        test_farewell(versions[i], PUTER_ERR_CLOSED, PUTER_ERR_CLOSED);
+        test_farewell(versions[i], PUTER_ERR_LIMIT, PUTER_ERR_LIMIT);
+        test_farewell(versions[i], 0, PUTER_ERR_CLOSED);
         test_replaced_store(versions[i]);
         test_sessions(versions[i]);
     }
