@@ -1777,9 +1777,14 @@ static void test_error_advice(void)
     }
 }
 
+#define DIGITS_50 "01234567890123456789012345678901234567890123456789"
+
 static void test_other_failures(void)
 {
     static const char json[] = "application/json", html[] = "text/html";
+    static const char *const code =
+        "x1234567890123456789012345678901234567890123456";
+    char body[128];
     static const struct {
         const char *name;
         int status;
@@ -1829,6 +1834,9 @@ static void test_other_failures(void)
          PUTER_ERR_REFUSED, "Forbidden"},
         {"plain text, forbidden", 403, html, "Forbidden", PUTER_ERR_REFUSED,
          "Forbidden"},
+        {"HTML that is long", 502, html,
+         DIGITS_50 DIGITS_50 "more", PUTER_ERR_SERVICE,
+         "0123456789\"; try again later"},
         {"HTML, bad gateway", 502, html, "<html>Bad gateway</html>",
          PUTER_ERR_SERVICE, "502"},
         {"HTML, too many", 429, html, "<html>Slow down</html>",
@@ -1860,6 +1868,10 @@ static void test_other_failures(void)
         check_failure(rows[i].status, rows[i].type, rows[i].body,
                       rows[i].result, "", rows[i].words);
     }
+    CHECK_IN("a code that is not too long");
+    snprintf(body, sizeof body, "{\"message\":\"Words\",\"code\":\"%s\"}",
+             code);
+    check_failure(500, json, body, PUTER_ERR_SERVICE, code, "Words");
 }
 
 static void test_retry_after(void)
