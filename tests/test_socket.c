@@ -56,6 +56,7 @@ static struct {
     int lookups, connects;
     int descriptor; /* of the last connection */
     int prompt;   /* sockets that were told to send at once */
+    int waits;    /* for room to send */
     bool connected;
     int64_t now;  /* in ms */
     size_t sent, received;
@@ -153,10 +154,11 @@ static int machine_getsockopt(int fd, int level, int option, void *value,
 /* Only while it connects does the client ask without time to wait. */
 static int machine_poll(struct pollfd *items, nfds_t count, int timeout_ms)
 {
-    (void)items, (void)count;
+    (void)count;
     if (timeout_ms == 0)
         return !fails(ARRIVE) ? machine.connected
                               : machine.fault->error ? -1 : 0;
+    machine.waits += (items->events & POLLOUT) != 0;
     if (fails(WAIT))
         return -1;
     machine.connected = !will_fail(ARRIVE);
@@ -334,6 +336,8 @@ static void check_fault(const fault *it)
     check_message(client, it);
     CHECK(it->times == 0 || machine.failed == it->times);
     CHECK_INT(machine.prompt, machine.connects);
+    if (it->call == SEND) /* once to connect, then for each */
+        CHECK_INT(machine.waits, 1 + it->times);
     puter_reply_free(&reply);
     puter_close(client);
     after = dup(0);
