@@ -217,6 +217,18 @@ static void test_byte_results(void)
     }
 }
 
+/* A length that is left out is no length of 0. */
+static void test_no_length(void)
+{
+    script peer = {0};
+    puter_client *client = script_open(&peer, NULL);
+    CHECK_IN("no length");
+    script_text(&peer, "HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n"
+                       "Content-Length:\r\n\r\n");
+    CHECK_INT(puter_call(client, &some_call, NULL), PUTER_ERR_PROTOCOL);
+    script_close(&peer, client);
+}
+
 /* Failures in the words of both generations, and of whatever stands before
  * them. None has another driver tried: only a chat may be answered by any. */
 static void test_failures(void)
@@ -1422,6 +1434,7 @@ int main(void)
     test_refused_requests();
     test_json_results();
     test_byte_results();
+    test_no_length();
     test_failures();
     test_sink();
     test_sink_of_chunks();
