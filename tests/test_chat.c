@@ -1173,6 +1173,8 @@ static void test_negotiation(void)
                           "ai-chat");
         check_negotiation(&no_driver[i], "https://api.puter.com", "ai-chat",
                           "openai-completion");
+        check_negotiation(&no_driver[i], "https://own.puter.com",
+                          "openai-completion", "ai-chat");
     }
 }
 
