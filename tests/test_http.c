@@ -394,6 +394,16 @@ static void test_reply_limit(void)
             script_current(&peer)->end = SCRIPT_CLEAN;
             check_outcome(&peer, &options, limits[j].result);
         }
+    for (j = 0; j < 2; j++) {
+        puter_options options = {0};
+        script peer = {0};
+        CHECK_IN("64 MiB and a byte, %s", j ? "no limit" : "the usual one");
+        options.max_reply_bytes = j ? -1 : 0;
+        script_text(&peer, OK JSON "Content-Length: 67108865\r\n" END);
+        script_current(&peer)->end = SCRIPT_CLEAN;
+        check_outcome(&peer, &options,
+                      j ? PUTER_ERR_CLOSED : PUTER_ERR_LIMIT);
+    }
 }
 
 /* An answer of 10 MB arrives whole. */
