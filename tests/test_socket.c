@@ -408,6 +408,23 @@ static void test_no_limit_of_a_loop(void)
     puter_close(client);
 }
 
+/* One that has passed is no time, not one without limit. */
+static void test_passed_limit_of_a_loop(void)
+{
+    static const fault silence = {"", ARRIVE, 0, 0, 1, 0, ""};
+    puter_request request = {0};
+    puter_client *client = open_client("http://host.test", 1000);
+    CHECK_IN("a passed limit of a loop");
+    client->options.nonblocking = true;
+    request.prompt = "Halo";
+    start(&silence);
+    CHECK_INT(puter_stream_begin(client, &request), PUTER_WAIT);
+    CHECK_INT(puter_client_deadline(client), 1000);
+    machine.now = 1001;
+    CHECK_INT(puter_client_deadline(client), 0);
+    puter_close(client);
+}
+
 /* Each exchange asks for the addresses, and tries them all. */
 static void test_again(void)
 {
@@ -497,6 +514,7 @@ int main(void)
     test_silent_and_no_way();
     test_no_limit();
     test_no_limit_of_a_loop();
+    test_passed_limit_of_a_loop();
     test_again();
     test_no_way();
     test_localhost();
