@@ -5966,12 +5966,14 @@ static void puter__read_usage(puter__answer *answer, puter_value value)
 static void puter__read_message(puter__answer *answer, puter_value message)
 {
     puter_value list = puter__member(message, "tool_calls");
-    size_t i;
+    size_t i, calls = puter_json_count(list);
     puter__channel_add(&answer->reasoning,
                        puter__first_of(message, "reasoning",
                                        "reasoning_content"));
     puter__read_content(answer, puter__member(message, "content"));
-    for (i = 0; i < puter_json_count(list); i++)
+    if (answer->calls.length > 0)
+        calls = 0; /* the same ones, which are to be run once */
+    for (i = 0; i < calls; i++)
         puter__add_call(answer, puter_json_at(list, i));
     list = puter__member(message, "images");
     for (i = 0; i < puter_json_count(list); i++)

@@ -184,6 +184,10 @@ static const struct {
      ASSISTANT(USE("c1", "time", "{\"a\":[1,{\"b\":null}]}") ","
                USE("c2", "time", "{\"a\":\"\\u0000\\ud83d\\ude00\"}")) ","
      TOOL("c1", "22") "," TOOL("c2", "22")},
+    {"one call in both", NULL,
+     OPENAI("[" TEXT("One") "," USE("c1", "time", "{}") "]",
+            CALL("c1", "time", "{}")),
+     ASSISTANT(TEXT("One") "," USE("c1", "time", "{}")) "," TOOL("c1", "22")},
     {"a stream", LINES,
      "{\"type\":\"tool_use\",\"id\":\"c1\",\"name\":\"weather\","
      "\"input\":{\"city\":\"Rome\"},\"text\":\"\"}\n",
