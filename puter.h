@@ -165,7 +165,7 @@ typedef struct puter_error {
     char message[512];
     char code[48];      /* the service's own code, or "" */
     int http_status;    /* of the last reply, after PUTER_OK too; 0: no whole
-                           head of a reply was seen */
+                           and valid head of a reply was seen */
     int retry_after_ms; /* the pause that the service asked for, at most a day;
                            0: it asked for none, or gave a date */
     puter_result result;
@@ -501,7 +501,8 @@ typedef struct puter_reply {
     bool blocked;              /* policy: the text is not an answer. A stream
                                   sets neither of these two */
     bool complete;             /* the whole answer arrived */
-    const char *json;          /* the last reply as received, or its lines */
+    const char *json;          /* the last reply as received, or its lines; ""
+                                  where neither route has the driver */
     size_t json_length;
     const void *body;          /* a result that is not JSON (puter_call) */
     size_t size;
@@ -571,7 +572,8 @@ PUTER_API puter_result puter_stream_end(puter_client *client,
 PUTER_API void puter_reply_free(puter_reply *reply);
 
 /* Decodes the picture in a data: URL, if it is base64 without percent-encoding
- * (RFC 2397), into the buffer, up to `capacity` bytes. Returns the size of the
+ * (RFC 2397; "data:" and ";base64" in lower case), into the buffer, up to
+ * `capacity` bytes; skips what is no digit of base64. Returns the size of the
  * whole picture in bytes (ask with NULL and 0 first), 0 for any other URL. */
 PUTER_API size_t puter_image_bytes(const puter_image *image, void *buffer,
                                    size_t capacity);
