@@ -6084,9 +6084,9 @@ static bool puter__take_code(puter_client *client, puter_value value,
     bool told = length < 48 && puter__is_token(code, length);
     for (i = 0; i < length; i++)
         told &= puter__secret_at(&client->report, code + i, length - i) == 0;
-    out[0] = '\0';
+    memset(out, 0, 48); /* of the stack's, nothing gets into an error */
     if (told)
-        memcpy(out, code, length + 1);
+        memcpy(out, code, length);
     return code != NULL;
 }
 

@@ -224,8 +224,13 @@ static void check_reply(const puter_reply *reply)
 
 static void check_error(const puter_client *client)
 {
+    static const char nothing[sizeof ((puter_error *)0)->code];
     const puter_error *error = puter_last_error(client);
+    size_t length = strlen(error->code);
     CHECK_INT(count_secrets(error, sizeof *error), 0);
+    if (length > 0) /* what the stack held is nobody's to read */
+        CHECK(memcmp(error->code + length, nothing, sizeof nothing - length) ==
+              0);
 }
 
 static void check_event(const puter_event *event)
